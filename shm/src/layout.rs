@@ -1,0 +1,203 @@
+//! Every byte of a region that belongs to this crate, drawn once and checked by the compiler.
+//!
+//! ```text
+//!   offset
+//!   0x0000  Superblock      512 bytes, written before anybody else can see them, never again
+//!   0x0200  zero            to the end of the first page
+//!   0x1000  rows            `rows` participants, 128 bytes each, to a page boundary
+//!   ......  life pages      three life words at the end of each page
+//!   ......  sections        what the kind of region asks for, each at a page boundary
+//! ```
+//!
+//! All integers are little-endian. All-zero is the valid initial state of everything behind the superblock. A changed
+//! byte is a new [`VERSION`]. `docs/LAYOUT.md` is the same drawing for people who read a region in another language.
+
+use crate::primitive::{AtomicU32, AtomicU64};
+use core::mem::{offset_of, size_of};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+/// Version of the layout that this crate writes, and the only one that it opens.
+pub const VERSION: u32 = 1;
+
+/// First bytes of every region.
+pub const MAGIC: [u8; 8] = *b"RINGWAY\0";
+
+/// Bytes of a page, the grain of everything in a region. Regions of one machine may be built with a multiple of it.
+pub const PAGE: u64 = 4096;
+
+/// What [`Superblock::endian`] reads on a machine of our byte order.
+pub const ENDIAN: u32 = 0x0102_0304;
+
+/// How many sections a region may have.
+pub const SECTIONS_MAX: usize = 8;
+
+/// How many numbers a kind of region may keep about itself.
+pub const PARAMETERS: usize = 8;
+
+/// A part of a region: what it holds and where it lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Section {
+    /// What the section holds: [`ROWS`], [`LIFE`], or a number that the kind of region defines. 0 means none.
+    pub content: u32,
+    /// Zero.
+    pub reserved: u32,
+    /// First byte, a multiple of [`PAGE`].
+    pub offset: u64,
+    /// Bytes, a multiple of [`PAGE`].
+    pub len: u64,
+}
+
+/// [`Section::content`]: the table of participants, [`Row`] by [`Row`].
+pub const ROWS: u32 = 1;
+/// [`Section::content`]: the life words, [`LifePage`] by [`LifePage`].
+pub const LIFE: u32 = 2;
+/// [`Section::content`]: first number that a kind of region may define for itself.
+pub const FIRST_OWN: u32 = 16;
+
+/// The first 512 bytes of a region. Written once before anybody else can see the region, never changed.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Superblock {
+    /// [`MAGIC`].
+    pub magic: [u8; 8],
+    /// [`ENDIAN`]; anything else was written by a machine of another byte order.
+    pub endian: u32,
+    /// [`VERSION`]. In an adopted segment this word is stored last, with Release; 0 means not ready yet.
+    pub version: u32,
+    /// Features that a program must know to open the region at all. None yet.
+    pub incompatible: u64,
+    /// Features that a program must know to write; without them it may open read-only. None yet.
+    pub read_only_compatible: u64,
+    /// Features that a program may ignore. None yet.
+    pub compatible: u64,
+    /// Bytes of the whole region.
+    pub region_len: u64,
+    /// Random identity: two regions that ever bore one name can be told apart.
+    pub identity: [u8; 16],
+    /// The kernel's boot id at creation. A region from before a reboot is not trusted.
+    pub boot: [u8; 16],
+    /// What kind of region this is: a number of the crate that defined it.
+    pub kind: u32,
+    /// Version of that kind's own layout.
+    pub kind_version: u32,
+    /// 0: the name lives until it is unlinked. 1: until the last party leaves.
+    pub lifetime: u32,
+    /// How many rows the table of participants has.
+    pub rows: u32,
+    /// Fingerprint of the type that lies in the region, little-endian; zero when none does.
+    pub fingerprint: [u8; 16],
+    /// Nanoseconds since 1970 at creation, for people.
+    pub created_ns: u64,
+    /// User id of the creator, for people.
+    pub creator_user: u32,
+    /// Process id of the creator in its own namespace, for people.
+    pub creator_process: u32,
+    /// Numbers that the kind defines.
+    pub parameters: [u64; PARAMETERS],
+    /// How many entries of `sections` are used.
+    pub section_count: u32,
+    /// Zero.
+    pub reserved_a: u32,
+    /// Where things lie, ascending, without gaps.
+    pub sections: [Section; SECTIONS_MAX],
+    /// Zero.
+    pub reserved_b: [u64; 14],
+    /// Zero.
+    pub reserved_c: u32,
+    /// CRC-32 (IEEE, as in zlib) of all bytes before, with `version` at its final value.
+    pub checksum: u32,
+}
+
+const _: () = assert!(offset_of!(Superblock, endian) == 0x008);
+const _: () = assert!(offset_of!(Superblock, version) == 0x00c);
+const _: () = assert!(offset_of!(Superblock, incompatible) == 0x010);
+const _: () = assert!(offset_of!(Superblock, read_only_compatible) == 0x018);
+const _: () = assert!(offset_of!(Superblock, compatible) == 0x020);
+const _: () = assert!(offset_of!(Superblock, region_len) == 0x028);
+const _: () = assert!(offset_of!(Superblock, identity) == 0x030);
+const _: () = assert!(offset_of!(Superblock, boot) == 0x040);
+const _: () = assert!(offset_of!(Superblock, kind) == 0x050);
+const _: () = assert!(offset_of!(Superblock, kind_version) == 0x054);
+const _: () = assert!(offset_of!(Superblock, lifetime) == 0x058);
+const _: () = assert!(offset_of!(Superblock, rows) == 0x05c);
+const _: () = assert!(offset_of!(Superblock, fingerprint) == 0x060);
+const _: () = assert!(offset_of!(Superblock, created_ns) == 0x070);
+const _: () = assert!(offset_of!(Superblock, creator_user) == 0x078);
+const _: () = assert!(offset_of!(Superblock, creator_process) == 0x07c);
+const _: () = assert!(offset_of!(Superblock, parameters) == 0x080);
+const _: () = assert!(offset_of!(Superblock, section_count) == 0x0c0);
+const _: () = assert!(offset_of!(Superblock, sections) == 0x0c8);
+const _: () = assert!(offset_of!(Superblock, reserved_b) == 0x188);
+const _: () = assert!(offset_of!(Superblock, reserved_c) == 0x1f8);
+const _: () = assert!(offset_of!(Superblock, checksum) == 0x1fc);
+const _: () = assert!(size_of::<Superblock>() == 0x200);
+
+/// One participant: a process, or a thread that takes locks. All-zero means free.
+///
+/// This version lays the rows out and writes none of them.
+#[derive(Debug)]
+#[repr(C, align(128))]
+pub struct Row {
+    /// Generation in the upper half, state in the lower; 0 means free. Written by whoever claims or reclaims the row.
+    pub word: AtomicU64,
+    /// Process id in the upper half, thread id in the lower, both in the owner's namespace, for people.
+    pub identity: AtomicU64,
+    /// When the owner attached, in nanoseconds of the monotonic clock, for people.
+    pub attached_ns: AtomicU64,
+    /// The operation that the owner is in the middle of, for whoever repairs after its death.
+    pub record: [AtomicU64; 4],
+    /// Where the owner sleeps.
+    pub park: AtomicU32,
+    /// How many locks the owner holds.
+    pub held: AtomicU32,
+    /// Zero.
+    pub reserved: [AtomicU64; 8],
+}
+
+const _: () = assert!(size_of::<Row>() == 128);
+const _: () = assert!(offset_of!(Row, record) == 0x18);
+const _: () = assert!(offset_of!(Row, park) == 0x38);
+const _: () = assert!(offset_of!(Row, reserved) == 0x40);
+
+/// How many life words one page carries.
+pub const LIFE_PER_PAGE: u32 = 3;
+
+/// A page whose last words are those which the kernel flags when their owner dies.
+///
+/// The words stand at 24, 16 and 8 bytes before the end, because libc links a robust futex by pointers 24 and 32 bytes
+/// behind its word: those then fall into a private page that each owner maps behind its view of this one, so that no
+/// pointer ever lies in shared memory. Row `n` has word `n % 3` of page `n / 3`. This version writes none of them.
+#[derive(Debug)]
+#[repr(C, align(4096))]
+pub struct LifePage {
+    /// Zero.
+    pub reserved: [AtomicU64; 509],
+    /// One word of each of three rows, 8 bytes apart: 0 free, else the owner's thread id and the kernel's flags.
+    pub life: [LifeWord; LIFE_PER_PAGE as usize],
+}
+
+/// A life word and the padding to the next.
+#[derive(Debug)]
+#[repr(C)]
+pub struct LifeWord {
+    /// The robust futex.
+    pub word: AtomicU32,
+    /// Zero.
+    pub reserved: AtomicU32,
+}
+
+const _: () = assert!(size_of::<LifePage>() == PAGE as usize);
+const _: () = assert!(offset_of!(LifePage, life) == 4096 - 24);
+
+/// Bytes that the table of `rows` participants takes, in whole pages.
+#[must_use]
+pub const fn rows_len(rows: u32) -> u64 {
+    (rows as u64 * size_of::<Row>() as u64).next_multiple_of(PAGE)
+}
+
+/// Bytes that the life words of `rows` participants take.
+#[must_use]
+pub const fn life_len(rows: u32) -> u64 {
+    rows.div_ceil(LIFE_PER_PAGE) as u64 * PAGE
+}

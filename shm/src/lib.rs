@@ -1,0 +1,50 @@
+//! Shared-memory regions for [Ringway](https://docs.rs/ringway): bytes that several processes map, created so that nobody
+//! ever sees them half-made, checked at open, and reserved so that no later touch can fail.
+//!
+//! ```text
+//!   Blueprint ──▶ Region ──▶ sections (raw bytes for the crates above)
+//!                   │
+//!                   ├─ anonymous: sealed memfd, travels by descriptor
+//!                   ├─ named: POSIX name, listed and cleaned up after the dead
+//!                   └─ adopted: a segment of the application's own
+//! ```
+//!
+//! Below everything lies [`primitive`], the one door to atomics, payload copies, the kernel and the clock. This crate
+//! knows nothing of locks or rings.
+//!
+//! Linux 5.14 or later on 64-bit x86 or ARM, little-endian; `/proc` mounted.
+
+#![deny(unsafe_code)]
+
+#[cfg(not(all(
+    target_os = "linux",
+    target_endian = "little",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+)))]
+compile_error!("Ringway regions need Linux on x86-64 or aarch64, little-endian");
+
+mod adopted;
+mod blueprint;
+mod catalog;
+mod error;
+pub mod fingerprint;
+mod geometry;
+pub mod layout;
+mod mapping;
+mod name;
+mod named;
+pub mod primitive;
+mod region;
+mod travel;
+
+pub use blueprint::{Blueprint, BlueprintError, Lifetime, REGION_LEN_MAX, ROWS_MAX};
+pub use catalog::{Entry, list, remove_leftovers, unlink};
+pub use error::{ClaimError, CreateError, OpenError, SystemError};
+pub use fingerprint::Fingerprint;
+pub use geometry::{Expected, Geometry, Rejected};
+pub use mapping::Mirror;
+pub use name::{NAME_LEN_MAX, Name, NameError, Namespace};
+pub use named::{Access, Permissions};
+pub use region::{Claim, ROLES_MAX, Region};
+pub use shared_memory;
+pub use zerocopy;

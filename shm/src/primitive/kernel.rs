@@ -1,0 +1,324 @@
+//! The kernel behind the door: the few calls that regions are made of, and the clock.
+//!
+//! Each function is one system call. With the feature `model` it first shows itself to the hooks as a [`Call`], which
+//! may fail it. What it deliberately does not do: retry, interpret, or combine. That is the caller's protocol.
+
+#![allow(unsafe_code)] // because record locks and resident pages need `libc` calls that `rustix` does not offer.
+
+use rustix::fs::{AtFlags, FallocateFlags, MemfdFlags, Mode, OFlags, SealFlags};
+use rustix::io::{Errno, Result};
+use std::ffi::CStr;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+use std::time::Duration;
+
+/// A call to the kernel that is about to happen, as the hooks see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Call<'a> {
+    /// An anonymous, sealable file.
+    Memfd,
+    /// A nameless file in a directory.
+    OpenNameless(&'a Path),
+    /// An existing file.
+    Open(&'a Path),
+    /// A fresh description of an open descriptor.
+    Reopen,
+    /// The file's length.
+    Truncate(u64),
+    /// Every page up to the length.
+    Reserve(u64),
+    /// Bytes written at the start.
+    Write(usize),
+    /// Bytes read at the start.
+    Read(usize),
+    /// Permission bits.
+    Mode(u32),
+    /// Group.
+    Group(u32),
+    /// Seals, for good.
+    Seal,
+    /// A name for a nameless file.
+    Link(&'a Path),
+    /// A name taken away.
+    Unlink(&'a Path),
+    /// What a path or descriptor is.
+    Stat,
+    /// The bytes shown in memory.
+    Map(usize),
+    /// A lock byte taken, as reader or as writer.
+    Lock {
+        /// Which byte.
+        byte: u64,
+        /// As the only holder?
+        exclusive: bool,
+    },
+    /// A lock byte given back.
+    Unlock(u64),
+    /// Is there a holder that excludes us?
+    LockHeld(u64),
+    /// The names in a directory.
+    ListDirectory(&'a Path),
+}
+
+/// Shows a call to the hooks; with the feature `model` off there is nothing to show it to.
+#[inline(always)]
+fn pass(call: Call<'_>) -> Result<()> {
+    #[cfg(feature = "model")]
+    if let Some(hooks) = super::model::installed() {
+        if let super::model::Verdict::Fail(errno) = hooks.kernel(&call) {
+            return Err(Errno::from_raw_os_error(errno));
+        }
+    }
+    let _ = call;
+    Ok(())
+}
+
+/// Time since an arbitrary point that is the same for every process, not counting sleep of the machine.
+///
+/// # Examples
+///
+/// ```
+/// use ringway_shm::primitive::kernel;
+///
+/// assert!(kernel::now() <= kernel::now());
+/// ```
+#[must_use]
+pub fn now() -> Duration {
+    #[cfg(feature = "model")]
+    if let Some(now) = super::model::installed().and_then(|hooks| hooks.now()) {
+        return now;
+    }
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
+}
+
+/// A new anonymous file that can be sealed.
+pub(crate) fn memfd(label: &CStr) -> Result<OwnedFd> {
+    pass(Call::Memfd)?;
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    match rustix::fs::memfd_create(label, flags | MemfdFlags::NOEXEC_SEAL) {
+        // Kernels before 6.3 do not know NOEXEC_SEAL.
+        Err(Errno::INVAL) => rustix::fs::memfd_create(label, flags),
+        other => other,
+    }
+}
+
+/// A new file in `directory` that has no name yet and vanishes with its last descriptor.
+pub(crate) fn open_nameless(directory: &Path) -> Result<OwnedFd> {
+    pass(Call::OpenNameless(directory))?;
+    rustix::fs::open(directory, OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC, Mode::RUSR | Mode::WUSR)
+}
+
+/// An existing file, never through a symbolic link.
+pub(crate) fn open(path: &Path, read_only: bool) -> Result<OwnedFd> {
+    pass(Call::Open(path))?;
+    let access = if read_only { OFlags::RDONLY } else { OFlags::RDWR };
+    let quiet = OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
+    rustix::fs::open(path, access | quiet, Mode::empty())
+}
+
+/// A description of our own of an open file: its locks are ours and not the sender's.
+pub(crate) fn reopen(descriptor: i32, read_only: bool) -> Result<OwnedFd> {
+    pass(Call::Reopen)?;
+    let access = if read_only { OFlags::RDONLY } else { OFlags::RDWR };
+    rustix::fs::open(own_path(descriptor), access | OFlags::CLOEXEC, Mode::empty())
+}
+
+/// The path under which this process sees one of its own descriptors.
+fn own_path(descriptor: i32) -> String {
+    format!("/proc/self/fd/{descriptor}")
+}
+
+/// Sets the file's length.
+pub(crate) fn truncate(file: BorrowedFd<'_>, len: u64) -> Result<()> {
+    pass(Call::Truncate(len))?;
+    rustix::fs::ftruncate(file, len)
+}
+
+/// Reserves every page of the first `len` bytes, so that no later touch can fail for want of memory.
+pub(crate) fn reserve(file: BorrowedFd<'_>, len: u64) -> Result<()> {
+    pass(Call::Reserve(len))?;
+    rustix::fs::fallocate(file, FallocateFlags::empty(), 0, len)
+}
+
+/// Reserves the pages behind a mapping whose descriptor we do not have.
+///
+/// # Safety
+///
+/// `start..start + len` is one mapping of this process.
+pub(crate) unsafe fn populate(start: *mut u8, len: usize) -> Result<()> {
+    pass(Call::Reserve(len as u64))?;
+    // SAFETY: the caller vouches for the range; the advice only faults pages in.
+    unsafe { rustix::mm::madvise(start.cast(), len, rustix::mm::Advice::LinuxPopulateWrite) }
+}
+
+/// Writes all of `bytes` at the start of the file.
+pub(crate) fn write_start(file: BorrowedFd<'_>, bytes: &[u8]) -> Result<()> {
+    pass(Call::Write(bytes.len()))?;
+    let mut done = 0;
+    while done < bytes.len() {
+        match rustix::io::pwrite(file, &bytes[done..], done as u64) {
+            Ok(0) => return Err(Errno::IO),
+            Ok(n) => done += n,
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Reads up to `bytes.len()` bytes from the start of the file; says how many there were.
+pub(crate) fn read_start(file: BorrowedFd<'_>, bytes: &mut [u8]) -> Result<usize> {
+    pass(Call::Read(bytes.len()))?;
+    let mut done = 0;
+    while done < bytes.len() {
+        match rustix::io::pread(file, &mut bytes[done..], done as u64) {
+            Ok(0) => break,
+            Ok(n) => done += n,
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(done)
+}
+
+/// Sets the permission bits, whatever the process's umask.
+pub(crate) fn set_mode(file: BorrowedFd<'_>, mode: u32) -> Result<()> {
+    pass(Call::Mode(mode))?;
+    rustix::fs::fchmod(file, Mode::from_raw_mode(mode))
+}
+
+/// Sets the group.
+pub(crate) fn set_group(file: BorrowedFd<'_>, group: u32) -> Result<()> {
+    pass(Call::Group(group))?;
+    rustix::fs::fchown(file, None, Some(rustix::fs::Gid::from_raw(group)))
+}
+
+/// The seals of a region: its length is final, and so are its seals.
+pub(crate) const SEALS: SealFlags = SealFlags::SHRINK.union(SealFlags::GROW).union(SealFlags::SEAL);
+
+/// Seals length and seals.
+pub(crate) fn seal(file: BorrowedFd<'_>) -> Result<()> {
+    pass(Call::Seal)?;
+    rustix::fs::fcntl_add_seals(file, SEALS)
+}
+
+/// Does the file carry all of [`SEALS`]?
+pub(crate) fn is_sealed(file: BorrowedFd<'_>) -> Result<bool> {
+    pass(Call::Stat)?;
+    match rustix::fs::fcntl_get_seals(file) {
+        Ok(seals) => Ok(seals.contains(SEALS)),
+        Err(Errno::INVAL) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Gives a nameless file its name in one step; fails with `EXIST` if the name is taken.
+pub(crate) fn link(file: BorrowedFd<'_>, path: &Path) -> Result<()> {
+    pass(Call::Link(path))?;
+    let ours = own_path(file.as_raw_fd());
+    match rustix::fs::linkat(rustix::fs::CWD, ours, rustix::fs::CWD, path, AtFlags::SYMLINK_FOLLOW) {
+        // Without /proc there is the way by descriptor, for which older kernels want a privilege.
+        Err(Errno::NOENT) => rustix::fs::linkat(file, c"", rustix::fs::CWD, path, AtFlags::EMPTY_PATH),
+        other => other,
+    }
+}
+
+/// Takes a name away.
+pub(crate) fn unlink(path: &Path) -> Result<()> {
+    pass(Call::Unlink(path))?;
+    rustix::fs::unlink(path)
+}
+
+/// What an open file is.
+pub(crate) fn stat(file: BorrowedFd<'_>) -> Result<rustix::fs::Stat> {
+    pass(Call::Stat)?;
+    rustix::fs::fstat(file)
+}
+
+/// What a path names now, not following a symbolic link.
+pub(crate) fn stat_path(path: &Path) -> Result<rustix::fs::Stat> {
+    pass(Call::Stat)?;
+    rustix::fs::lstat(path)
+}
+
+/// Does the file lie in memory (tmpfs or hugetlbfs), so that no other program stands behind its pages?
+pub(crate) fn is_in_memory(file: BorrowedFd<'_>) -> Result<bool> {
+    const TMPFS: i64 = 0x0102_1994;
+    const HUGETLBFS: i64 = 0x9584_58f6;
+    pass(Call::Stat)?;
+    let kind = rustix::fs::fstatfs(file)?.f_type;
+    #[allow(clippy::unnecessary_cast)] // because the field's type differs between targets.
+    let kind = kind as i64;
+    Ok(kind == TMPFS || kind == HUGETLBFS)
+}
+
+/// The names in a directory.
+pub(crate) fn list_directory(path: &Path) -> Result<Vec<std::ffi::OsString>> {
+    pass(Call::ListDirectory(path))?;
+    let failed = |error: std::io::Error| Errno::from_io_error(&error).unwrap_or(Errno::IO);
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(path).map_err(failed)? {
+        names.push(entry.map_err(failed)?.file_name());
+    }
+    Ok(names)
+}
+
+/// Shows the hooks that `len` bytes are about to be mapped.
+pub(crate) fn about_to_map(len: usize) -> Result<()> {
+    pass(Call::Map(len))
+}
+
+/// Tries to take a lock byte of the file for this open description; the kernel gives it back when the last
+/// descriptor of the description goes, at the latest at the process's death.
+///
+/// False when somebody else holds it.
+pub(crate) fn try_lock(file: impl AsFd, byte: u64, exclusive: bool) -> Result<bool> {
+    pass(Call::Lock { byte, exclusive })?;
+    let kind = if exclusive { libc::F_WRLCK } else { libc::F_RDLCK };
+    match record_lock(file.as_fd(), libc::F_OFD_SETLK, kind, byte) {
+        Ok(_) => Ok(true),
+        Err(Errno::AGAIN | Errno::ACCESS) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Gives a lock byte back.
+pub(crate) fn unlock(file: impl AsFd, byte: u64) -> Result<()> {
+    pass(Call::Unlock(byte))?;
+    record_lock(file.as_fd(), libc::F_OFD_SETLK, libc::F_UNLCK, byte).map(|_| ())
+}
+
+/// Does anybody else hold the lock byte, as reader or as writer?
+pub(crate) fn is_locked(file: impl AsFd, byte: u64) -> Result<bool> {
+    pass(Call::LockHeld(byte))?;
+    let found = record_lock(file.as_fd(), libc::F_OFD_GETLK, libc::F_WRLCK, byte)?;
+    Ok(found != libc::F_UNLCK)
+}
+
+/// One open-file-description lock operation on one byte; returns the lock type that the kernel left.
+fn record_lock(
+    file: BorrowedFd<'_>,
+    command: libc::c_int,
+    kind: libc::c_int,
+    byte: u64,
+) -> Result<libc::c_int> {
+    // SAFETY: `flock` is plain integers, for which all-zero is valid.
+    let mut lock: libc::flock = unsafe { core::mem::zeroed() };
+    lock.l_type = kind as libc::c_short;
+    lock.l_whence = libc::SEEK_SET as libc::c_short;
+    lock.l_start = byte as libc::off_t;
+    lock.l_len = 1;
+    loop {
+        // SAFETY: an open descriptor, and a `flock` that lives through the call.
+        let answer = unsafe { libc::fcntl(file.as_raw_fd(), command, &raw mut lock) };
+        if answer != -1 {
+            return Ok(libc::c_int::from(lock.l_type));
+        }
+        let errno = std::io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO);
+        if errno != libc::EINTR {
+            return Err(Errno::from_raw_os_error(errno));
+        }
+    }
+}
