@@ -83,7 +83,7 @@ impl Region {
         // Before the name: a sweeper never sees a named region that nobody holds and that is about to be used.
         kernel::try_lock(&file, ATTACHED, false).doing("attaching to a region")?;
         let mapping = map(Mapping::file(file.as_fd(), geometry.region_len, false), geometry.region_len)?;
-        Ok(Self::assemble(geometry, mapping, file, false, None))
+        Ok(Self::assemble(geometry, mapping, file, false, None).nameable())
     }
 
     /// Gives a region from [`nameless`](Self::nameless) its name, in one step: whoever opens it finds it whole.
@@ -91,7 +91,12 @@ impl Region {
     /// # Errors
     ///
     /// [`CreateError::Exists`] when the name is taken by a region in use or by another file.
-    pub fn publish(&mut self, name: Name) -> Result<(), CreateError> {
+    ///
+    /// # Panics
+    ///
+    /// When the region is not from [`nameless`](Self::nameless) or has a name already.
+    pub fn publish(&self, name: Name) -> Result<(), CreateError> {
+        assert!(self.is_unnamed(), "a region is named once");
         let path = name.path();
         for retry in [true, false] {
             match kernel::link(self.file().as_fd(), &path) {
@@ -128,7 +133,7 @@ impl Region {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn create(name: Name, blueprint: &Blueprint, permissions: Permissions) -> Result<Self, CreateError> {
-        let mut region = Self::nameless(blueprint, permissions)?;
+        let region = Self::nameless(blueprint, permissions)?;
         region.publish(name)?;
         Ok(region)
     }

@@ -64,7 +64,9 @@ pub struct Region {
     file: OwnedFd,
     read_only: bool,
     /// The name that this region was given or opened by; empty for one that has none.
-    name: Option<Name>,
+    name: OnceLock<Name>,
+    /// Is this a file that may be given a name?
+    nameable: bool,
     /// The path of an adopted segment that is ours to remove.
     segment: Option<PathBuf>,
     /// Roles claimed through this value: the kernel does not tell two claimers of one description apart.
@@ -79,7 +81,17 @@ impl Region {
         read_only: bool,
         name: Option<Name>,
     ) -> Self {
-        Self { geometry, mapping, file, read_only, name, segment: None, claimed: AtomicU64::new(0) }
+        let name = name.map_or_else(OnceLock::new, OnceLock::from);
+        Self {
+            geometry,
+            mapping,
+            file,
+            read_only,
+            name,
+            nameable: false,
+            segment: None,
+            claimed: AtomicU64::new(0),
+        }
     }
 
     /// Creates a region without a name, in a sealed memory file: nobody can ever change its length.
@@ -104,7 +116,7 @@ impl Region {
     /// The name it was created or opened by.
     #[must_use]
     pub fn name(&self) -> Option<&Name> {
-        self.name.as_ref()
+        self.name.get()
     }
 
     /// Was it opened for reading only?
@@ -202,12 +214,22 @@ impl Region {
         &self.file
     }
 
+    pub(crate) fn nameable(mut self) -> Self {
+        self.nameable = true;
+        self
+    }
+
+    pub(crate) fn is_unnamed(&self) -> bool {
+        self.nameable && self.name.get().is_none()
+    }
+
     pub(crate) fn own_segment(&mut self, path: PathBuf) {
         self.segment = Some(path);
     }
 
-    pub(crate) fn set_name(&mut self, name: Name) {
-        self.name = Some(name);
+    pub(crate) fn set_name(&self, name: Name) {
+        let named = self.name.set(name);
+        debug_assert_eq!(named, Ok(()), "only `publish` names a region, and only one without a name");
     }
 }
 

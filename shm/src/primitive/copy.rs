@@ -96,6 +96,23 @@ pub unsafe fn read_slot<T: zerocopy::FromBytes>(source: *const T) -> T {
     unsafe { source.read_volatile() }
 }
 
+/// Asks for a cache line that is about to be read. Never faults, whatever the address.
+#[inline(always)]
+pub fn prefetch_read(address: *const u8) {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    // SAFETY: a prefetch reads and writes nothing, and ignores an address that is not mapped.
+    unsafe {
+        core::arch::asm!("prefetcht0 byte ptr [{}]", in(reg) address, options(nostack, preserves_flags));
+    }
+    #[cfg(all(target_arch = "aarch64", not(miri)))]
+    // SAFETY: a prefetch reads and writes nothing, and ignores an address that is not mapped.
+    unsafe {
+        core::arch::asm!("prfm pldl1keep, [{}]", in(reg) address, options(nostack, preserves_flags));
+    }
+    #[cfg(miri)]
+    let _ = address;
+}
+
 /// The copy itself, opaque to the optimiser.
 ///
 /// # Safety

@@ -1,0 +1,108 @@
+//! The command line: what a user says, and what the measuring process says to its peer.
+
+use std::os::fd::RawFd;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::case::Case;
+use crate::measure::Seat;
+
+/// Measures Ringway beside the kernel's channels, another ring, and the machine's own limits.
+///
+/// Two processes, pinned to two cores where there are two, exchange messages over each system in turn. Every message is
+/// filled, and verified entirely: its number, each of its bytes and its checksum. A row of which a check failed shows
+/// the reason instead of a figure, and the exit status is 1. All systems take their samples in turns, several rounds of
+/// them, so that a disturbance from outside hits all alike; a row shows the median of its rounds and their range.
+/// Beside each row stands the round trip of a bare cache line just before its samples ("line"): where that differs from
+/// row to row, the machine was disturbed.
+#[derive(Debug, Parser)]
+#[command(
+    name = "ringway-bench",
+    version,
+    disable_help_subcommand = true,
+    override_usage = "ringway-bench [OPTIONS]"
+)]
+pub(crate) struct Arguments {
+    /// Writes one JSON object per figure to FILE, in one array
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+
+    /// Measures only rows whose "group: system: case" contains TEXT; given more than once, all of them
+    #[arg(long, value_name = "TEXT")]
+    pub only: Vec<String>,
+
+    /// Takes fewer and shorter samples: a look whether everything works, not a measurement
+    #[arg(long)]
+    pub quick: bool,
+
+    #[command(subcommand)]
+    pub role: Option<Role>,
+}
+
+/// What this process is, if not the measuring one.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Role {
+    /// The other party of a sample. The measuring process starts it.
+    #[command(hide = true)]
+    Peer(PeerArguments),
+}
+
+/// What the measuring process says to its peer.
+#[derive(Args, Debug)]
+pub(crate) struct PeerArguments {
+    /// The system's name.
+    #[arg(long)]
+    pub system: String,
+    /// The case's title.
+    #[arg(long)]
+    pub case: String,
+    /// The core to stay on.
+    #[arg(long)]
+    pub core: Option<usize>,
+    /// How long the sample may take, in milliseconds.
+    #[arg(long)]
+    pub limit_ms: u64,
+    /// The process to end with.
+    #[arg(long)]
+    pub parent: i32,
+    /// The descriptors that were inherited: the control page's, then the system's.
+    #[arg(long, value_delimiter = ',')]
+    pub descriptors: Vec<RawFd>,
+}
+
+impl PeerArguments {
+    /// The command line that is read as these arguments, all but the descriptors.
+    pub(crate) fn command_line(system: &str, case: Case, seat: Seat) -> Vec<String> {
+        let mut line =
+            vec!["peer".to_owned(), format!("--system={system}"), format!("--case={}", case.title())];
+        line.push(format!("--limit-ms={}", seat.limit.as_millis()));
+        line.push(format!("--parent={}", std::process::id()));
+        line.extend(seat.core.map(|core| format!("--core={core}")));
+        line
+    }
+
+    /// What the peer has to know of the stage.
+    pub(crate) fn seat(&self) -> Seat {
+        Seat { core: self.core, limit: Duration::from_millis(self.limit_ms) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_peer_reads_what_the_measuring_process_says() {
+        let case = Case::Records { length: 1024, batched: true };
+        let seat = Seat { core: Some(3), limit: Duration::from_secs(4) };
+        let mut line = PeerArguments::command_line("mailbox (again)", case, seat);
+        line.insert(0, "ringway-bench".to_owned());
+        line.extend(["--descriptors".to_owned(), "5,7".to_owned()]);
+        let Some(Role::Peer(read)) = Arguments::parse_from(line).role else { panic!("no peer") };
+        assert_eq!((read.system.as_str(), Case::find(&read.case)), ("mailbox (again)", Some(case)));
+        assert_eq!((read.seat().core, read.seat().limit), (seat.core, seat.limit));
+        assert_eq!(read.descriptors, [5, 7]);
+    }
+}

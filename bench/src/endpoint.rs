@@ -1,0 +1,156 @@
+//! What a system has to offer to be measured: how its two ends come to be, and how they move messages.
+//!
+//! All verbs block by polling (see [`wait`](crate::wait)) and give up by `Err`. They are called in loops that are
+//! compiled for each system by itself, so mark them `#[inline]`.
+
+use std::io;
+use std::os::fd::OwnedFd;
+
+use crate::wait::{Deadline, Halt};
+
+/// What a channel is about to carry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Shape {
+    /// Bytes of one message.
+    pub length: usize,
+    /// Whether messages are sent and received many at a time.
+    pub batched: bool,
+}
+
+/// A channel between two processes. The near end is the measuring process's: the producer, or the caller of round
+/// trips. The far end is its peer's.
+pub(crate) trait Channel {
+    /// The end of the process that creates the channel.
+    type Near;
+    /// The end of the process that attaches to it.
+    type Far;
+
+    /// Creates the channel, and says which descriptors the peer is to inherit.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps the channel from being created; the row is reported as failed.
+    fn create(shape: Shape) -> io::Result<(Self::Near, Vec<OwnedFd>)>;
+
+    /// Attaches, in the peer, to the descriptors that `create` named, in their order.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps the channel from being attached to; the row is reported as failed.
+    fn attach(shape: Shape, descriptors: Vec<OwnedFd>) -> io::Result<Self::Far>;
+}
+
+/// A channel between two threads of one process.
+pub(crate) trait ThreadChannel {
+    /// The end of the measuring thread.
+    type Near;
+    /// The end of the other thread.
+    type Far: Send;
+
+    /// Creates both ends.
+    fn create(shape: Shape) -> (Self::Near, Self::Far);
+}
+
+/// One end of a channel for round trips of 64-byte messages. Both ends send and receive in turns.
+pub(crate) trait Caller {
+    /// Sends one message.
+    ///
+    /// # Errors
+    ///
+    /// As [`Wait::poll`](crate::wait::Wait::poll), or the channel's own failure.
+    fn send(&mut self, message: &[u8; 64], deadline: &Deadline<'_>) -> Result<(), Halt>;
+
+    /// Receives one message.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    fn receive(&mut self, message: &mut [u8; 64], deadline: &Deadline<'_>) -> Result<(), Halt>;
+}
+
+/// The sending end of a flow of 8-byte messages.
+pub(crate) trait SlotProducer {
+    /// How many messages a batch has.
+    const BATCH: usize = 256;
+
+    /// Sends one message. The receiver must be able to see it without a further call.
+    ///
+    /// # Errors
+    ///
+    /// As [`Caller::send`].
+    fn send(&mut self, slot: u64, deadline: &Deadline<'_>) -> Result<(), Halt>;
+
+    /// Sends all of `slots`, in order.
+    ///
+    /// # Errors
+    ///
+    /// As [`Caller::send`].
+    fn send_batch(&mut self, slots: &[u64], deadline: &Deadline<'_>) -> Result<(), Halt>;
+}
+
+/// The receiving end of a flow of 8-byte messages.
+pub(crate) trait SlotConsumer {
+    /// How many messages a batch has at most.
+    const BATCH: usize = 256;
+
+    /// Receives one message.
+    ///
+    /// # Errors
+    ///
+    /// As [`Caller::send`].
+    fn receive(&mut self, deadline: &Deadline<'_>) -> Result<u64, Halt>;
+
+    /// Receives at least one message and as many as there are and have room, and says how many.
+    ///
+    /// # Errors
+    ///
+    /// As [`Caller::send`].
+    fn receive_batch(&mut self, slots: &mut [u64], deadline: &Deadline<'_>) -> Result<usize, Halt>;
+}
+
+/// The sending end of a flow of records.
+pub(crate) trait RecordProducer {
+    /// How many bytes of messages a batch has.
+    const BATCH_BYTES: usize = 16 << 10;
+
+    /// Sends one message. The receiver must be able to see it without a further call. The length is the same for all
+    /// messages of a channel, and known at compile time where this is inlined.
+    ///
+    /// # Errors
+    ///
+    /// As [`Caller::send`].
+    fn send(&mut self, message: &[u8], deadline: &Deadline<'_>) -> Result<(), Halt>;
+
+    /// Sends all of `messages`, which lie one after another, `length` bytes each.
+    ///
+    /// # Errors
+    ///
+    /// As [`Caller::send`].
+    fn send_batch(&mut self, messages: &[u8], length: usize, deadline: &Deadline<'_>) -> Result<(), Halt>;
+}
+
+/// The receiving end of a flow of records.
+pub(crate) trait RecordConsumer {
+    /// How many bytes of messages a batch has at most.
+    const BATCH_BYTES: usize = 16 << 10;
+
+    /// Receives one message, which fills `message`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Caller::send`].
+    fn receive(&mut self, message: &mut [u8], deadline: &Deadline<'_>) -> Result<(), Halt>;
+
+    /// Receives at least one message of `length` bytes and as many as there are and have room, one after another, and
+    /// says how many messages they are.
+    ///
+    /// # Errors
+    ///
+    /// As [`Caller::send`].
+    fn receive_batch(
+        &mut self,
+        messages: &mut [u8],
+        length: usize,
+        deadline: &Deadline<'_>,
+    ) -> Result<usize, Halt>;
+}

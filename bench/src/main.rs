@@ -1,0 +1,109 @@
+//! Measures Ringway beside the kernel's channels, another ring, and the machine's own limits.
+//!
+//! ```text
+//!   main ─▶ schedule ─▶ measure ─▶ sample (lead) ◀── control page ──▶ sample (follow) ◀─ measure ◀─ main, as peer
+//!               │                     │                                     │
+//!               ▼                     └──────▶ work: the timed loops ◀──────┘
+//!   summary ─▶ table, json                            │
+//!                                                     ▼
+//!                                     endpoint: what a system offers; systems: all of them
+//! ```
+//!
+//! This process measures; for each sample it starts itself once more as the peer. `--help` says what is measured and
+//! how to read it; [`systems`] says how to add a system.
+//!
+//! What it deliberately does not do: compare figures of different runs or of different machines.
+
+#![deny(unsafe_code)]
+
+use std::env;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Arguments, PeerArguments, Role};
+use crate::clock::Clock;
+use crate::load::Load;
+use crate::measure::Stage;
+use crate::place::{Machine, Placement};
+use crate::progress::Progress;
+use crate::schedule::Schedule;
+
+mod args;
+mod boxes;
+mod case;
+mod clock;
+mod control;
+mod endpoint;
+mod json;
+mod load;
+mod measure;
+mod message;
+mod peer;
+mod place;
+mod progress;
+mod sample;
+mod schedule;
+mod shared;
+mod summary;
+mod systems;
+mod table;
+mod wait;
+mod work;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let outcome = match &arguments.role {
+        Some(Role::Peer(peer)) => follow(peer).map(|()| true),
+        None => lead(&arguments),
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            // When standard error is closed there is nobody left to tell.
+            _ = writeln!(io::stderr(), "{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Takes all samples, reports them, and says whether every check held.
+fn lead(arguments: &Arguments) -> io::Result<bool> {
+    let entries = schedule::entries(&systems::all(), &arguments.only);
+    if entries.is_empty() {
+        return Err(io::Error::other("no row contains the text after --only"));
+    }
+    let executable = env::current_exe()?;
+    let machine = Machine::read();
+    let mut placement = Placement::find();
+    if place::pin(placement.producer()).is_err() {
+        placement = Placement::Shared;
+    }
+    let clock = Clock::new(machine.has_steady_counter);
+    let schedule = Schedule::new(&entries, arguments.quick);
+    let mut output = io::stdout().lock();
+    table::print_facts(&mut output, &machine, placement, &clock, schedule)?;
+    output.flush()?;
+
+    let stage = Stage { executable: &executable, placement, lengths: schedule.flow.lengths, clock: &clock };
+    let mut progress = Progress::new(schedule.samples(&entries));
+    let earlier = Load::now(placement);
+    let rows = schedule::run(&entries, schedule, stage, &mut progress);
+    let load = Load::now(placement).since(earlier);
+    table::print(&mut output, &rows, load)?;
+    output.flush()?;
+    if let Some(path) = &arguments.json {
+        json::write(path, &rows)?;
+    }
+    Ok(rows.iter().all(|row| row.samples.is_ok()))
+}
+
+/// Takes part in one sample.
+fn follow(arguments: &PeerArguments) -> io::Result<()> {
+    let system = systems::all().into_iter().find(|system| system.name == arguments.system);
+    let case = case::Case::find(&arguments.case);
+    let job = system.zip(case).and_then(|(system, case)| system.job(case));
+    measure::run_peer(arguments, job)
+}

@@ -1,0 +1,168 @@
+//! The systems that are measured beside each other.
+//!
+//! # How to add one
+//!
+//! One file here, and one line in [`all`]:
+//!
+//! 1. Implement [`Channel`] (two processes) or [`ThreadChannel`] (two threads of one process): how its two ends come
+//!    to be.
+//! 2. Implement for the ends what they can do: [`Caller`] for both, [`SlotProducer`] and [`SlotConsumer`],
+//!    [`RecordProducer`] and [`RecordConsumer`].
+//! 3. Say which cases it takes part in, by the builder of [`System`]:
+//!
+//!    ```text
+//!    pub(super) fn system() -> System {
+//!        System::new("name").round_trips::<Trip>().slots::<Flow>().records::<Flow, 64>()
+//!    }
+//!    ```
+//!
+//! [`System::again`] is the same system once more, for the noise floor: two rows that differ only by chance.
+
+use std::io;
+use std::os::fd::OwnedFd;
+
+use crate::case::Case;
+use crate::endpoint::{
+    Caller, Channel, RecordConsumer, RecordProducer, SlotConsumer, SlotProducer, ThreadChannel,
+};
+use crate::measure::{self, Job};
+use crate::work::{MessageTrips, RecordBatches, Records, SlotBatches, Slots, Work};
+
+mod copy;
+pub(crate) mod line;
+mod mailbox;
+mod pipe;
+mod ringway;
+mod rtrb;
+mod stream;
+mod unix_socket;
+
+/// All systems, in the order of the report: the floors first.
+pub(crate) fn all() -> Vec<System> {
+    let mut systems = vec![line::system()];
+    systems.extend(mailbox::systems());
+    systems.extend(copy::systems());
+    systems.extend(ringway::systems());
+    systems.push(rtrb::system());
+    systems.push(pipe::system());
+    systems.extend(unix_socket::systems());
+    systems
+}
+
+/// What the name of a system that is measured a second time ends with.
+pub(crate) const AGAIN: &str = " (again)";
+
+/// A system and what it takes part in.
+#[derive(Clone, Debug)]
+pub(crate) struct System {
+    /// The name in tables and rows.
+    pub name: String,
+    /// What it takes part in.
+    pub jobs: Vec<(Case, Job)>,
+}
+
+impl System {
+    fn new(name: &str) -> Self {
+        Self { name: name.to_owned(), jobs: Vec::new() }
+    }
+
+    /// The same system once more.
+    fn again(&self) -> Self {
+        Self { name: format!("{}{AGAIN}", self.name), jobs: self.jobs.clone() }
+    }
+
+    /// The job for `case`, if the system takes part in it.
+    pub(crate) fn job(&self, case: Case) -> Option<Job> {
+        self.jobs.iter().find(|(taken, _)| *taken == case).map(|&(_, job)| job)
+    }
+
+    /// Takes part in `case` with the loops of `W`, between two processes.
+    fn measure<C: Channel, W: Work<C::Near, C::Far>>(mut self, case: Case) -> Self {
+        self.jobs.push((
+            case,
+            Job::Processes { lead: measure::lead_process::<C, W>, follow: measure::follow_process::<C, W> },
+        ));
+        self
+    }
+
+    /// Takes part in `case` with the loops of `W`, between two threads.
+    fn measure_threads<C: ThreadChannel, W: Work<C::Near, C::Far>>(mut self, case: Case) -> Self {
+        self.jobs.push((case, Job::Threads { lead: measure::lead_thread::<C, W> }));
+        self
+    }
+
+    /// Takes part in the round trips.
+    fn round_trips<C: Channel<Near: Caller, Far: Caller>>(self) -> Self {
+        self.measure::<C, MessageTrips>(Case::RoundTrip)
+    }
+
+    /// Takes part in the flows of 8-byte messages, one and many at a time.
+    fn slots<C: Channel<Near: SlotProducer, Far: SlotConsumer>>(self) -> Self {
+        self.measure::<C, Slots>(Case::Slots { batched: false })
+            .measure::<C, SlotBatches>(Case::Slots { batched: true })
+    }
+
+    /// Takes part in the flows of records of `LENGTH` bytes, one at a time and, up to 1 KiB, many.
+    fn records<C, const LENGTH: usize>(self) -> Self
+    where
+        C: Channel<Near: RecordProducer, Far: RecordConsumer>,
+    {
+        let system = self.measure::<C, Records<LENGTH>>(Case::Records { length: LENGTH, batched: false });
+        if LENGTH > BATCHED_MAX {
+            return system;
+        }
+        system.measure::<C, RecordBatches<LENGTH>>(Case::Records { length: LENGTH, batched: true })
+    }
+
+    /// As [`slots`](Self::slots), between two threads.
+    fn thread_slots<C: ThreadChannel<Near: SlotProducer, Far: SlotConsumer>>(self) -> Self {
+        self.measure_threads::<C, Slots>(Case::Slots { batched: false })
+            .measure_threads::<C, SlotBatches>(Case::Slots { batched: true })
+    }
+
+    /// As [`records`](Self::records), between two threads.
+    fn thread_records<C, const LENGTH: usize>(self) -> Self
+    where
+        C: ThreadChannel<Near: RecordProducer, Far: RecordConsumer>,
+    {
+        let system =
+            self.measure_threads::<C, Records<LENGTH>>(Case::Records { length: LENGTH, batched: false });
+        if LENGTH > BATCHED_MAX {
+            return system;
+        }
+        system.measure_threads::<C, RecordBatches<LENGTH>>(Case::Records { length: LENGTH, batched: true })
+    }
+}
+
+/// The longest records that are sent many at a time.
+const BATCHED_MAX: usize = 1024;
+
+/// The one descriptor of a channel that has one.
+fn sole(descriptors: Vec<OwnedFd>) -> io::Result<OwnedFd> {
+    let [descriptor] = <[OwnedFd; 1]>::try_from(descriptors).map_err(|_| io::ErrorKind::InvalidInput)?;
+    Ok(descriptor)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn no_name_stands_for_two_systems() {
+        let systems = all();
+        let names: HashSet<&str> = systems.iter().map(|system| system.name.as_str()).collect();
+        assert_eq!(names.len(), systems.len());
+    }
+
+    #[test]
+    fn a_system_measured_again_follows_its_first_row() {
+        let names: Vec<String> = all().into_iter().map(|system| system.name).collect();
+        for (index, name) in names.iter().enumerate() {
+            if let Some(first) = name.strip_suffix(AGAIN) {
+                assert_eq!(names[index - 1], first);
+            }
+        }
+    }
+}

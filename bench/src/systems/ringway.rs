@@ -1,0 +1,303 @@
+//! Ringway itself: the safe, copying calls, busy polled.
+//!
+//! `ringway slots` has typed slots, `ringway bytes` records of any length.
+
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::Arc;
+
+use ringway::{Config, Region, TryRecvError, TrySendError, Wrap, bytes, slots};
+
+use super::{System, sole};
+use crate::endpoint::{Caller, Channel, RecordConsumer, RecordProducer, Shape, SlotConsumer, SlotProducer};
+use crate::wait::{Deadline, Halt};
+
+/// Slots of the ring of 8-byte messages: 256 KiB, as its rival in this case has.
+const SLOTS: u64 = 1 << 15;
+
+/// A message of the round trips.
+type Message = [u64; 8];
+
+/// The systems.
+pub(super) fn systems() -> Vec<System> {
+    let slots = System::new("ringway slots").round_trips::<SlotTrips>().slots::<SlotFlow>();
+    let bytes = System::new("ringway bytes")
+        .round_trips::<ByteTrips>()
+        .records::<ByteFlow, 64>()
+        .records::<ByteFlow, 1024>()
+        .records::<ByteFlow, 65536>();
+    vec![slots.clone(), slots.again(), bytes.clone(), bytes.again()]
+}
+
+/// Repeats a call that does not wait until it has an answer.
+#[inline(always)]
+fn sent<R>(deadline: &Deadline<'_>, mut attempt: impl FnMut() -> Result<R, TrySendError>) -> Result<R, Halt> {
+    let mut wait = deadline.wait();
+    loop {
+        match attempt() {
+            Ok(answer) => return Ok(answer),
+            Err(TrySendError::Full { .. }) => wait.poll()?,
+            Err(_) => return Err(Halt::Closed),
+        }
+    }
+}
+
+/// Repeats a call that does not wait until it has an answer.
+#[inline(always)]
+fn received<R>(
+    deadline: &Deadline<'_>,
+    mut attempt: impl FnMut() -> Result<R, TryRecvError>,
+) -> Result<R, Halt> {
+    let mut wait = deadline.wait();
+    loop {
+        match attempt() {
+            Ok(answer) => return Ok(answer),
+            Err(TryRecvError::Empty) => wait.poll()?,
+            Err(_) => return Err(Halt::Closed),
+        }
+    }
+}
+
+/// A ring's descriptor for the peer.
+fn passed(region: &Region) -> io::Result<OwnedFd> {
+    region.inheritable().map_err(io::Error::other)
+}
+
+/// 8-byte slots.
+struct SlotFlow;
+
+impl Channel for SlotFlow {
+    type Near = slots::Producer<u64>;
+    type Far = slots::Consumer<u64>;
+
+    fn create(_: Shape) -> io::Result<(Self::Near, Vec<OwnedFd>)> {
+        let config = Config::spsc().capacity(SLOTS);
+        let region = Arc::new(slots::anonymous::<u64>(&config).map_err(io::Error::other)?);
+        let descriptor = passed(&region)?;
+        Ok((slots::Producer::attach(&region).map_err(io::Error::other)?, vec![descriptor]))
+    }
+
+    fn attach(_: Shape, descriptors: Vec<OwnedFd>) -> io::Result<Self::Far> {
+        let region = Region::inherited(sole(descriptors)?.as_raw_fd(), &slots::expected::<u64>());
+        slots::Consumer::attach(&Arc::new(region.map_err(io::Error::other)?)).map_err(io::Error::other)
+    }
+}
+
+impl SlotProducer for slots::Producer<u64> {
+    #[inline]
+    fn send(&mut self, slot: u64, deadline: &Deadline<'_>) -> Result<(), Halt> {
+        sent(deadline, || self.try_send(&slot))
+    }
+
+    #[inline]
+    fn send_batch(&mut self, slots: &[u64], deadline: &Deadline<'_>) -> Result<(), Halt> {
+        let mut rest = slots;
+        while !rest.is_empty() {
+            rest = &rest[sent(deadline, || self.try_send_many(rest))?..];
+        }
+        Ok(())
+    }
+}
+
+impl SlotConsumer for slots::Consumer<u64> {
+    #[inline]
+    fn receive(&mut self, deadline: &Deadline<'_>) -> Result<u64, Halt> {
+        received(deadline, || self.try_recv())
+    }
+
+    #[inline]
+    fn receive_batch(&mut self, slots: &mut [u64], deadline: &Deadline<'_>) -> Result<usize, Halt> {
+        received(deadline, || self.try_recv_many(slots))
+    }
+}
+
+/// Byte records.
+struct ByteFlow;
+
+impl Channel for ByteFlow {
+    type Near = bytes::Producer;
+    type Far = Records;
+
+    fn create(shape: Shape) -> io::Result<(Self::Near, Vec<OwnedFd>)> {
+        let config = Config::spsc().capacity(capacity(shape)).wrap(Wrap::Padding);
+        let region = Arc::new(bytes::anonymous(&config).map_err(io::Error::other)?);
+        let descriptor = passed(&region)?;
+        Ok((bytes::Producer::attach(&region).map_err(io::Error::other)?, vec![descriptor]))
+    }
+
+    fn attach(shape: Shape, descriptors: Vec<OwnedFd>) -> io::Result<Self::Far> {
+        let region = Region::inherited(sole(descriptors)?.as_raw_fd(), &bytes::expected());
+        let region = Arc::new(region.map_err(io::Error::other)?);
+        let consumer = bytes::Consumer::attach(&region).map_err(io::Error::other)?;
+        let room = <Records as RecordConsumer>::BATCH_BYTES / shape.length * (shape.length + 8);
+        Ok(Records { consumer, messages: bytes::Messages::with_room(room.max(shape.length + 8)) })
+    }
+}
+
+/// Bytes of the ring for messages of one length.
+fn capacity(shape: Shape) -> u64 {
+    if shape.length > 4096 { 1 << 20 } else { 1 << 18 }
+}
+
+impl RecordProducer for bytes::Producer {
+    #[inline]
+    fn send(&mut self, message: &[u8], deadline: &Deadline<'_>) -> Result<(), Halt> {
+        sent(deadline, || self.try_send(message))
+    }
+
+    #[inline]
+    fn send_batch(&mut self, messages: &[u8], length: usize, deadline: &Deadline<'_>) -> Result<(), Halt> {
+        let mut batch = self.batch();
+        for message in messages.chunks_exact(length) {
+            sent(deadline, || batch.try_send(message))?;
+        }
+        Ok(())
+    }
+}
+
+/// A consumer and the room that its batches are received into.
+struct Records {
+    consumer: bytes::Consumer,
+    messages: bytes::Messages,
+}
+
+impl RecordConsumer for Records {
+    #[inline]
+    fn receive(&mut self, message: &mut [u8], deadline: &Deadline<'_>) -> Result<(), Halt> {
+        received(deadline, || self.consumer.try_recv_into(message))?;
+        Ok(())
+    }
+
+    #[inline]
+    fn receive_batch(
+        &mut self,
+        messages: &mut [u8],
+        length: usize,
+        deadline: &Deadline<'_>,
+    ) -> Result<usize, Halt> {
+        received(deadline, || self.consumer.try_recv_many(&mut self.messages))?;
+        let mut count = 0;
+        for (target, message) in messages.chunks_exact_mut(length).zip(self.messages.iter()) {
+            if message.len() != length {
+                return Err(Halt::Closed);
+            }
+            target.copy_from_slice(message);
+            count += 1;
+        }
+        Ok(count)
+    }
+}
+
+/// A pair of rings of 64-byte slots.
+struct SlotTrips;
+
+/// One end of it.
+struct SlotEnd {
+    producer: slots::Producer<Message>,
+    consumer: slots::Consumer<Message>,
+}
+
+impl Channel for SlotTrips {
+    type Near = SlotEnd;
+    type Far = SlotEnd;
+
+    fn create(_: Shape) -> io::Result<(Self::Near, Vec<OwnedFd>)> {
+        let ring = || slots::anonymous::<Message>(&Config::spsc().capacity(64)).map_err(io::Error::other);
+        let (there, back) = (Arc::new(ring()?), Arc::new(ring()?));
+        let descriptors = vec![passed(&there)?, passed(&back)?];
+        Ok((SlotEnd::new(&there, &back)?, descriptors))
+    }
+
+    fn attach(_: Shape, descriptors: Vec<OwnedFd>) -> io::Result<Self::Far> {
+        let expected = slots::expected::<Message>();
+        let [there, back] = attach_both(descriptors, &expected)?;
+        SlotEnd::new(&back, &there)
+    }
+}
+
+/// The two regions of a pair of rings, in the peer.
+fn attach_both(descriptors: Vec<OwnedFd>, expected: &ringway::shm::Expected) -> io::Result<[Arc<Region>; 2]> {
+    let attach = |descriptor: &OwnedFd| Region::inherited(descriptor.as_raw_fd(), expected);
+    let regions: Result<Vec<_>, _> = descriptors.iter().map(|one| attach(one).map(Arc::new)).collect();
+    let regions = regions.map_err(io::Error::other)?;
+    regions.try_into().map_err(|_| io::ErrorKind::InvalidInput.into())
+}
+
+impl SlotEnd {
+    fn new(out: &Arc<Region>, into: &Arc<Region>) -> io::Result<Self> {
+        Ok(Self {
+            producer: slots::Producer::attach(out).map_err(io::Error::other)?,
+            consumer: slots::Consumer::attach(into).map_err(io::Error::other)?,
+        })
+    }
+}
+
+impl Caller for SlotEnd {
+    #[inline]
+    fn send(&mut self, message: &[u8; 64], deadline: &Deadline<'_>) -> Result<(), Halt> {
+        let (words, _) = message.as_chunks();
+        let mut slot = [0; 8];
+        for (word, bytes) in slot.iter_mut().zip(words) {
+            *word = u64::from_le_bytes(*bytes);
+        }
+        sent(deadline, || self.producer.try_send(&slot))
+    }
+
+    #[inline]
+    fn receive(&mut self, message: &mut [u8; 64], deadline: &Deadline<'_>) -> Result<(), Halt> {
+        let slot = received(deadline, || self.consumer.try_recv())?;
+        let (words, _) = message.as_chunks_mut();
+        for (bytes, word) in words.iter_mut().zip(slot) {
+            *bytes = word.to_le_bytes();
+        }
+        Ok(())
+    }
+}
+
+/// A pair of byte rings.
+struct ByteTrips;
+
+/// One end of it.
+struct ByteEnd {
+    producer: bytes::Producer,
+    consumer: bytes::Consumer,
+}
+
+impl Channel for ByteTrips {
+    type Near = ByteEnd;
+    type Far = ByteEnd;
+
+    fn create(_: Shape) -> io::Result<(Self::Near, Vec<OwnedFd>)> {
+        let ring = || bytes::anonymous(&Config::spsc().capacity(4096)).map_err(io::Error::other);
+        let (there, back) = (Arc::new(ring()?), Arc::new(ring()?));
+        let descriptors = vec![passed(&there)?, passed(&back)?];
+        Ok((ByteEnd::new(&there, &back)?, descriptors))
+    }
+
+    fn attach(_: Shape, descriptors: Vec<OwnedFd>) -> io::Result<Self::Far> {
+        let [there, back] = attach_both(descriptors, &bytes::expected())?;
+        ByteEnd::new(&back, &there)
+    }
+}
+
+impl ByteEnd {
+    fn new(out: &Arc<Region>, into: &Arc<Region>) -> io::Result<Self> {
+        Ok(Self {
+            producer: bytes::Producer::attach(out).map_err(io::Error::other)?,
+            consumer: bytes::Consumer::attach(into).map_err(io::Error::other)?,
+        })
+    }
+}
+
+impl Caller for ByteEnd {
+    #[inline]
+    fn send(&mut self, message: &[u8; 64], deadline: &Deadline<'_>) -> Result<(), Halt> {
+        sent(deadline, || self.producer.try_send(message))
+    }
+
+    #[inline]
+    fn receive(&mut self, message: &mut [u8; 64], deadline: &Deadline<'_>) -> Result<(), Halt> {
+        received(deadline, || self.consumer.try_recv_into(message))?;
+        Ok(())
+    }
+}

@@ -1,0 +1,120 @@
+//! The command as a user runs it: rows of figures, an exit status, and an answer to a wrong word.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// How long a command may take before the test fails. It takes a second or two.
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// Runs the command, kills it when it hangs.
+fn run(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ringway-bench"));
+    let child = command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = child.spawn().unwrap();
+    let is_done = await_exit(&mut child);
+    if !is_done {
+        child.kill().unwrap();
+    }
+    let output = child.wait_with_output().unwrap();
+    assert!(is_done, "still running after {LIMIT:?}: {output:?}");
+    output
+}
+
+/// Whether the command ended by itself. What it prints fits into a pipe.
+fn await_exit(child: &mut Child) -> bool {
+    let start = Instant::now();
+    while start.elapsed() < LIMIT {
+        if child.try_wait().unwrap().is_some() {
+            return true;
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    false
+}
+
+/// The rows that the command writes, quickly, for what `only` leaves.
+fn rows(name: &str, only: &[&str]) -> (Output, Vec<Value>) {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.json"));
+    let mut arguments = vec!["--quick", "--json", path.to_str().unwrap()];
+    arguments.extend(only.iter().flat_map(|text| ["--only", text]));
+    let output = run(&arguments);
+    assert!(output.status.success(), "{output:?}");
+    let text = fs::read_to_string(path).unwrap();
+    (output, serde_json::from_str(&text).unwrap())
+}
+
+/// The text at `key` of each row, without repetitions.
+fn texts<'a>(rows: &'a [Value], key: &str) -> Vec<&'a str> {
+    let mut texts: Vec<&str> = rows.iter().map(|row| row[key].as_str().unwrap()).collect();
+    texts.dedup();
+    texts
+}
+
+/// Every row has its figures, in order.
+fn assert_figures(rows: &[Value]) {
+    for row in rows {
+        let figure = |key: &str| row[key].as_f64().unwrap_or_else(|| panic!("no {key} in {row}"));
+        assert!(
+            0.0 < figure("min") && figure("min") <= figure("median") && figure("median") <= figure("max")
+        );
+        assert!(figure("line_ns") > 0.0);
+        assert!(row.get("failed").is_none());
+    }
+}
+
+#[test]
+fn round_trips_have_their_percentiles_and_equal_rows() {
+    let (output, rows) = rows("latency", &["latency: mailbox"]);
+    assert_figures(&rows);
+    assert_eq!(texts(&rows, "system"), ["mailbox", "mailbox (again)", "mailbox, no hint"]);
+    assert_eq!(texts(&rows[..5], "metric"), ["p50", "p99", "p99.9", "max", "mean"]);
+    assert_eq!(texts(&rows, "unit"), ["ns"]);
+    let report = String::from_utf8(output.stdout).unwrap();
+    assert!(report.contains("of 1 pairs of equal rows"), "{report}");
+}
+
+#[test]
+fn flows_cross_processes_and_threads() {
+    let (_, rows) = rows("flow", &["64 B record batched"]);
+    assert_figures(&rows);
+    assert_eq!(texts(&rows, "group"), ["flow"]);
+    assert_eq!(texts(&rows[..2], "metric"), ["rate", "bandwidth"]);
+    for (system, party) in [("copy", "processes"), ("rtrb", "threads"), ("pipe", "processes")] {
+        let row = rows.iter().find(|row| row["system"] == system).unwrap();
+        assert!(row["placement"].as_str().unwrap().starts_with(party), "{row}");
+        let ratio = row["median"].as_f64().unwrap() * 64.0 / bandwidth_of(&rows, system).as_f64().unwrap();
+        assert!((0.999..1.001).contains(&ratio), "a rate is as many messages as its bandwidth has: {ratio}");
+    }
+}
+
+/// The median bandwidth of a system.
+fn bandwidth_of<'a>(rows: &'a [Value], system: &str) -> &'a Value {
+    &rows.iter().find(|row| row["system"] == system && row["metric"] == "bandwidth").unwrap()["median"]
+}
+
+#[test]
+fn a_text_that_no_row_contains_is_an_error() {
+    let output = run(&["--quick", "--only", "no such row"]);
+    assert!(!output.status.success());
+    assert!(String::from_utf8(output.stderr).unwrap().contains("no row"));
+}
+
+#[test]
+fn a_peer_without_its_descriptors_leaves() {
+    let peer = ["peer", "--system=pipe", "--case=64 B record", "--limit-ms=1000", "--parent=1"];
+    let output = run(&[&peer[..], &["--descriptors=77"]].concat());
+    assert!(!output.status.success());
+}
+
+#[test]
+fn the_help_says_how_to_read_a_row() {
+    let output = run(&["--help"]);
+    let help = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success() && help.contains("--only") && help.contains("bare cache line"));
+    assert!(!help.contains("peer"), "{help}");
+}

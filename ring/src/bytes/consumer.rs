@@ -1,0 +1,603 @@
+//! The consumer of a byte ring: `peek -> read -> release`, and the verbs made of it.
+//!
+//! ```text
+//!   next           anything there?  read the header once; skip one padding record; check it against what is there
+//!   release        head (Release)
+//!   recv           next, copy out, release: what the caller has not got is still in the ring
+//!   recv_many      copy everything that is there in one go, release it, then take it apart in private memory
+//! ```
+
+#![allow(unsafe_code)] // because in-place reading hands out slices; the promise is made at `Consumer::in_place`.
+
+use super::{FORM, data, length_max};
+use crate::InPlace;
+use crate::config::Config;
+use crate::cursor::ConsumerCursor;
+use crate::error::{CreateError, Fault, OpenError, RecvError, TryRecvError, arrived};
+use crate::layout::{HEADER_LEN, PADDING, RECORD, record_len};
+use crate::memory::Bytes;
+use crate::setup::Side;
+use core::ops::Deref;
+use ringway_shm::primitive::Ordering;
+use ringway_shm::{Access, Claim, Name, Region};
+use ringway_sync::{Deadline, poll};
+use std::sync::Arc;
+
+/// The receiving side of a byte ring. There is one at a time, in whatever process.
+///
+/// # Examples
+///
+/// ```
+/// use ringway::{Config, bytes};
+/// use std::time::Duration;
+///
+/// let name = format!("doc-consumer-{}", std::process::id());
+/// let mut rx = bytes::Consumer::create(&name, &Config::spsc().capacity(1 << 12))?;
+/// let mut tx = bytes::Producer::open(&name)?;
+/// tx.send(b"tick")?;
+/// let mut message = Vec::new();
+/// rx.recv_until(&mut message, Duration::from_millis(5))?;
+/// assert_eq!(message, b"tick");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Consumer {
+    cursor: ConsumerCursor,
+    bytes: Bytes,
+    length_max: u64,
+    _claim: Claim,
+}
+
+impl Consumer {
+    /// Creates a named ring and is its consumer.
+    ///
+    /// # Errors
+    ///
+    /// [`CreateError`]; nothing is left behind.
+    pub fn create<N: TryInto<Name>>(name: N, config: &Config) -> Result<Self, CreateError>
+    where
+        ringway_shm::CreateError: From<N::Error>,
+    {
+        let name = name.try_into().map_err(ringway_shm::CreateError::from)?;
+        FORM.create(name, config, Self::attach)
+    }
+
+    /// Opens a named ring as its consumer.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`]; [`AttachError::ConsumerTaken`](crate::AttachError::ConsumerTaken) when it has one.
+    pub fn open<N: TryInto<Name>>(name: N) -> Result<Self, OpenError>
+    where
+        ringway_shm::OpenError: From<N::Error>,
+    {
+        Self::open_with(name, Access::default())
+    }
+
+    /// Opens a named ring as its consumer, waiting for it or taking another user's, as `access` says.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`].
+    pub fn open_with<N: TryInto<Name>>(name: N, access: Access) -> Result<Self, OpenError>
+    where
+        ringway_shm::OpenError: From<N::Error>,
+    {
+        let name = name.try_into().map_err(ringway_shm::OpenError::from)?;
+        Self::attach(&Arc::new(Region::open(name, &FORM.expected(), access)?))
+    }
+
+    /// Opens a named ring as its consumer, or creates it. A ring that exists keeps its own capacity.
+    ///
+    /// # Errors
+    ///
+    /// [`CreateError`].
+    pub fn open_or_create<N: TryInto<Name>>(name: N, config: &Config) -> Result<Self, CreateError>
+    where
+        ringway_shm::CreateError: From<N::Error>,
+    {
+        let name = name.try_into().map_err(ringway_shm::CreateError::from)?;
+        let region = Region::open_or_create(name, &FORM.blueprint(config)?, config.permissions)?;
+        Self::attach(&Arc::new(region)).map_err(crate::setup::created)
+    }
+
+    /// Becomes the consumer of the ring in a region.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError::Region`] when the region holds no byte ring, [`OpenError::Attach`] when it has a consumer or its
+    /// positions cannot be.
+    pub fn attach(region: &Arc<Region>) -> Result<Self, OpenError> {
+        let bytes = data(region)?;
+        let claim = Side::Consumer.claim(region)?;
+        let cursor = ConsumerCursor::attach(bytes.memory().control(), bytes.capacity(), 8)
+            .map_err(|corruption| OpenError::Attach(corruption.into()))?;
+        Ok(Self { cursor, length_max: length_max(bytes.capacity()), bytes, _claim: claim })
+    }
+
+    /// The ring's region.
+    #[must_use]
+    pub fn region(&self) -> &Arc<Region> {
+        self.bytes.memory().region()
+    }
+
+    /// Bytes of the ring.
+    #[must_use]
+    pub fn capacity(&self) -> u64 {
+        self.bytes.capacity()
+    }
+
+    /// Longest record that the ring takes, in bytes.
+    #[must_use]
+    pub fn length_max(&self) -> usize {
+        self.length_max as usize
+    }
+
+    /// Receives the next message into `message`, which then holds exactly it. Never waits.
+    ///
+    /// # Errors
+    ///
+    /// [`TryRecvError::Empty`] or [`TryRecvError::Corrupt`].
+    #[inline]
+    #[cfg_attr(feature = "model", track_caller)]
+    pub fn try_recv(&mut self, message: &mut Vec<u8>) -> Result<(), TryRecvError> {
+        let len = self.next()?;
+        self.bytes.read_vec(self.payload(), message, len);
+        self.release(len);
+        Ok(())
+    }
+
+    /// Receives the next message, waiting while there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvError::Corrupt`].
+    #[inline]
+    pub fn recv(&mut self, message: &mut Vec<u8>) -> Result<(), RecvError> {
+        self.recv_until(message, Deadline::NEVER)
+    }
+
+    /// Receives the next message, waiting until a deadline (a [`Duration`](std::time::Duration) from now, or an
+    /// [`Instant`](std::time::Instant)).
+    ///
+    /// # Errors
+    ///
+    /// [`RecvError::TimedOut`] or [`RecvError::Corrupt`].
+    #[inline]
+    pub fn recv_until(
+        &mut self,
+        message: &mut Vec<u8>,
+        deadline: impl Into<Deadline>,
+    ) -> Result<(), RecvError> {
+        match self.try_recv(message) {
+            Err(TryRecvError::Empty) => {
+                let waited = poll(deadline.into(), || arrived(self.try_recv(message)));
+                waited.unwrap_or(Err(RecvError::TimedOut))
+            }
+            other => arrived(other).unwrap_or(Err(RecvError::TimedOut)),
+        }
+    }
+
+    /// Receives the next message into a vector of its own, waiting while there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvError::Corrupt`].
+    pub fn recv_vec(&mut self) -> Result<Vec<u8>, RecvError> {
+        let mut message = Vec::new();
+        self.recv(&mut message)?;
+        Ok(message)
+    }
+
+    /// Receives the next message into the front of `target` and says how long it is. Never waits.
+    ///
+    /// # Errors
+    ///
+    /// [`TryRecvError`]; a message that does not fit stays in the ring.
+    #[inline]
+    #[cfg_attr(feature = "model", track_caller)]
+    pub fn try_recv_into(&mut self, target: &mut [u8]) -> Result<usize, TryRecvError> {
+        let len = self.next()?;
+        let target = target.get_mut(..len).ok_or(TryRecvError::TooSmall { needed: len })?;
+        self.bytes.read(self.payload(), target);
+        self.release(len);
+        Ok(len)
+    }
+
+    /// Receives the next message into the front of `target`, waiting while there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvError`]; a message that does not fit stays in the ring.
+    #[inline]
+    pub fn recv_into(&mut self, target: &mut [u8]) -> Result<usize, RecvError> {
+        self.recv_into_until(target, Deadline::NEVER)
+    }
+
+    /// Receives the next message into the front of `target`, waiting until a deadline.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvError`]; a message that does not fit stays in the ring.
+    #[inline]
+    pub fn recv_into_until(
+        &mut self,
+        target: &mut [u8],
+        deadline: impl Into<Deadline>,
+    ) -> Result<usize, RecvError> {
+        match self.try_recv_into(target) {
+            Err(TryRecvError::Empty) => {
+                let waited = poll(deadline.into(), || arrived(self.try_recv_into(target)));
+                waited.unwrap_or(Err(RecvError::TimedOut))
+            }
+            other => arrived(other).unwrap_or(Err(RecvError::TimedOut)),
+        }
+    }
+
+    /// Receives everything that is there now, as one copy of at most the room that `messages` was made for. Never
+    /// waits. All of it is taken from the ring before the first message can be looked at.
+    ///
+    /// # Errors
+    ///
+    /// [`TryRecvError::Empty`] or [`TryRecvError::Corrupt`]; [`TryRecvError::TooSmall`] when not even one message fits.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use ringway::{Config, bytes};
+    /// # let region = std::sync::Arc::new(bytes::anonymous(&Config::spsc().capacity(1 << 12))?);
+    /// # let (mut tx, mut rx) = (bytes::Producer::attach(&region)?, bytes::Consumer::attach(&region)?);
+    /// tx.send(b"one")?;
+    /// tx.send(b"two")?;
+    /// let mut messages = bytes::Messages::with_room(1024);
+    /// rx.try_recv_many(&mut messages)?;
+    /// assert_eq!(messages.iter().collect::<Vec<_>>(), [b"one", b"two"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[cfg_attr(feature = "model", track_caller)]
+    pub fn try_recv_many(&mut self, messages: &mut Messages) -> Result<(), TryRecvError> {
+        messages.clear();
+        // The first record is checked in the ring: it says whether anything fits at all, and skips padding.
+        let first = self.next()?;
+        let needed = record_len(first as u64);
+        if needed > messages.room as u64 {
+            return Err(TryRecvError::TooSmall { needed: needed as usize });
+        }
+        let head = self.cursor.head();
+        let mut span = self.cursor.backlog().min(messages.room as u64);
+        if !self.bytes.is_mirrored() {
+            span = span.min(self.bytes.capacity() - self.bytes.offset(head));
+        }
+        self.bytes.read_vec(head, &mut messages.bytes, span as usize);
+        match messages.find_end(self.length_max) {
+            Ok(()) => {}
+            // Judged on the private copy: what it says of itself is what will be handed out.
+            Err((0, word)) => return Err(self.cursor.poison(Fault::Header { word }).into()),
+            // The records before it are good; the next call starts at the bad one.
+            Err(_) => {}
+        }
+        self.cursor.advance(messages.end as u64);
+        self.cursor.release(self.bytes.memory().control());
+        Ok(())
+    }
+
+    /// Receives everything that is there, waiting while there is nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvError::TooSmall`] or [`RecvError::Corrupt`].
+    pub fn recv_many(&mut self, messages: &mut Messages) -> Result<(), RecvError> {
+        self.recv_many_until(messages, Deadline::NEVER)
+    }
+
+    /// Receives everything that is there, waiting until a deadline while there is nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvError`].
+    pub fn recv_many_until(
+        &mut self,
+        messages: &mut Messages,
+        deadline: impl Into<Deadline>,
+    ) -> Result<(), RecvError> {
+        let waited = poll(deadline.into(), || arrived(self.try_recv_many(messages)));
+        waited.unwrap_or(Err(RecvError::TimedOut))
+    }
+
+    /// Looks at the next message where it is; it stays in the ring until it is released. Never waits.
+    ///
+    /// # Errors
+    ///
+    /// [`TryRecvError::Empty`] or [`TryRecvError::Corrupt`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use ringway::{Config, bytes};
+    /// # let region = std::sync::Arc::new(bytes::anonymous(&Config::spsc().capacity(1 << 12))?);
+    /// # let (mut tx, mut rx) = (bytes::Producer::attach(&region)?, bytes::Consumer::attach(&region)?);
+    /// tx.send(b"header and body")?;
+    /// let record = rx.try_peek()?;
+    /// let mut kind = [0; 6];
+    /// record.read_at(0, &mut kind);
+    /// assert_eq!((&kind, record.len()), (b"header", 15));
+    /// record.release();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[inline]
+    #[cfg_attr(feature = "model", track_caller)]
+    pub fn try_peek(&mut self) -> Result<Peek<'_>, TryRecvError> {
+        let len = self.next()?;
+        Ok(Peek { consumer: self, len })
+    }
+
+    /// Looks at the next message where it is, waiting while there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvError::Corrupt`].
+    #[inline]
+    pub fn peek(&mut self) -> Result<Peek<'_>, RecvError> {
+        self.peek_until(Deadline::NEVER)
+    }
+
+    /// Looks at the next message where it is, waiting until a deadline.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvError::TimedOut`] or [`RecvError::Corrupt`].
+    #[inline]
+    pub fn peek_until(&mut self, deadline: impl Into<Deadline>) -> Result<Peek<'_>, RecvError> {
+        let waited = poll(deadline.into(), || arrived(self.next()));
+        let len = waited.unwrap_or(Err(RecvError::TimedOut))?;
+        Ok(Peek { consumer: self, len })
+    }
+
+    /// Allows reading through slices of the ring, on a promise.
+    ///
+    /// # Safety
+    ///
+    /// - Every process that can write this region follows the protocol: none writes between the ring's head and its
+    ///   tail. (A process that breaks this while a slice lives is undefined behaviour here, not just wrong bytes.)
+    #[must_use]
+    pub unsafe fn in_place(self) -> InPlace<Self> {
+        InPlace::new(self)
+    }
+
+    /// Finds the next record; head then stands at its header, and the answer is the length of its payload.
+    #[inline(always)]
+    fn next(&mut self) -> Result<usize, TryRecvError> {
+        if self.cursor.backlog() == 0 {
+            self.look()?;
+        }
+        // Relaxed: tail's Acquire ordered it; what a peer that breaks the protocol writes is checked, whatever it is.
+        let word = self.bytes.header(self.cursor.head()).load(Ordering::Relaxed);
+        if self.is_record(word) { Ok(word as u32 as usize) } else { self.after_padding(word) }
+    }
+
+    /// Looks whether the producer has sent anything.
+    ///
+    /// The lines of the next record are asked for together with the producer's position, and not after it: when a
+    /// message has come meanwhile, the three transfers overlap.
+    #[inline(always)]
+    fn look(&mut self) -> Result<(), TryRecvError> {
+        self.bytes.prefetch(self.cursor.head());
+        self.bytes.prefetch(self.cursor.head().wrapping_add(64));
+        match self.cursor.refresh(self.bytes.memory().control())? {
+            0 => Err(TryRecvError::Empty),
+            _ => Ok(()),
+        }
+    }
+
+    /// Is this the header of a record that can stand at head?
+    #[inline(always)]
+    fn is_record(&self, word: u64) -> bool {
+        let (kind, length) = ((word >> 32) as u32, word & u64::from(u32::MAX));
+        let total = record_len(length);
+        kind == RECORD
+            && length <= self.length_max
+            && total <= self.cursor.backlog()
+            && (self.bytes.is_mirrored()
+                || total <= self.bytes.capacity() - self.bytes.offset(self.cursor.head()))
+    }
+
+    /// Skips the one padding record that may stand at the end, and finds the record at the start.
+    #[cold]
+    #[inline(never)]
+    fn after_padding(&mut self, word: u64) -> Result<usize, TryRecvError> {
+        let head = self.cursor.head();
+        let offset = self.bytes.offset(head);
+        let to_end = self.bytes.capacity() - offset;
+        let is_padding = word == crate::layout::header(PADDING, (to_end - HEADER_LEN) as u32);
+        // A record follows its padding at once, in the same publication, so there is more than the padding.
+        if self.bytes.is_mirrored() || !is_padding || offset == 0 || to_end >= self.cursor.backlog() {
+            return Err(self.cursor.poison(Fault::Header { word }).into());
+        }
+        self.cursor.advance(to_end);
+        let word = self.bytes.header(self.cursor.head()).load(Ordering::Relaxed);
+        if self.is_record(word) {
+            Ok(word as u32 as usize)
+        } else {
+            Err(self.cursor.poison(Fault::Header { word }).into())
+        }
+    }
+
+    /// Position of the payload of the record at head.
+    #[inline(always)]
+    fn payload(&self) -> u64 {
+        self.cursor.head().wrapping_add(HEADER_LEN)
+    }
+
+    /// Gives the record at head back.
+    #[inline(always)]
+    #[cfg_attr(feature = "model", track_caller)]
+    fn release(&mut self, len: usize) {
+        self.cursor.advance(record_len(len as u64));
+        self.cursor.release(self.bytes.memory().control());
+    }
+}
+
+/// The next message, still in the ring. Dropping it without a release leaves it there.
+#[derive(Debug)]
+#[must_use = "a message that is not released stays in the ring"]
+pub struct Peek<'a> {
+    consumer: &'a mut Consumer,
+    len: usize,
+}
+
+impl Peek<'_> {
+    /// The message's length in bytes.
+    #[must_use]
+    #[allow(clippy::len_without_is_empty)] // because an empty message is nothing special.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Copies a part of the message out.
+    ///
+    /// # Panics
+    ///
+    /// When the part does not lie within the message.
+    #[inline]
+    #[cfg_attr(feature = "model", track_caller)]
+    pub fn read_at(&self, at: usize, target: &mut [u8]) {
+        let end = at.checked_add(target.len());
+        assert!(end.is_some_and(|end| end <= self.len), "{} bytes at {at} of {}", target.len(), self.len);
+        self.consumer.bytes.read(self.consumer.payload().wrapping_add(at as u64), target);
+    }
+
+    /// A copy of the message.
+    #[must_use]
+    pub fn to_vec(&self) -> Vec<u8> {
+        let mut message = Vec::new();
+        self.consumer.bytes.read_vec(self.consumer.payload(), &mut message, self.len);
+        message
+    }
+
+    /// Takes the message from the ring.
+    #[inline]
+    #[cfg_attr(feature = "model", track_caller)]
+    pub fn release(self) {
+        self.consumer.release(self.len);
+    }
+}
+
+/// Messages that were received together, in private memory.
+#[derive(Clone, Debug, Default)]
+pub struct Messages {
+    /// Records as they stood in the ring, headers included.
+    bytes: Vec<u8>,
+    /// Where the last whole record ends.
+    end: usize,
+    room: usize,
+}
+
+impl Messages {
+    /// Room for `room` bytes of records, each with its header of 8 bytes and rounded up to a multiple of 8.
+    #[must_use]
+    pub fn with_room(room: usize) -> Self {
+        Self { bytes: Vec::with_capacity(room), end: 0, room }
+    }
+
+    /// Forgets all messages and keeps the room.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.end = 0;
+    }
+
+    /// The messages, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        let mut rest = &self.bytes[..self.end];
+        core::iter::from_fn(move || {
+            let (length, after) = split_header(rest)?;
+            let message = &after[..length];
+            rest = &rest[record_len(length as u64) as usize..];
+            Some(message)
+        })
+    }
+
+    /// Sets `end` behind the last record that is whole and of possible length; reports offset and header of the first
+    /// that is neither a record nor cut off by the end of the copy. Padding ends the copy.
+    fn find_end(&mut self, length_max: u64) -> Result<(), (usize, u64)> {
+        self.end = 0;
+        while let Some((word, _)) = self.bytes[self.end..].split_first_chunk::<8>() {
+            let word = u64::from_le_bytes(*word);
+            let (kind, length) = ((word >> 32) as u32, word & u64::from(u32::MAX));
+            if kind == PADDING && self.end > 0 {
+                return Ok(());
+            }
+            if kind != RECORD || length > length_max {
+                return Err((self.end, word));
+            }
+            let after = self.end as u64 + record_len(length);
+            if after > self.bytes.len() as u64 {
+                // Cut off by the end of the copy; if it is the first, it shrank or grew since it was checked.
+                return if self.end == 0 { Err((0, word)) } else { Ok(()) };
+            }
+            self.end = after as usize;
+        }
+        Ok(())
+    }
+}
+
+/// The payload length of the record at the front, and what follows its header.
+#[inline(always)]
+fn split_header(record: &[u8]) -> Option<(usize, &[u8])> {
+    let (word, after) = record.split_first_chunk::<8>()?;
+    Some((u64::from_le_bytes(*word) as u32 as usize, after))
+}
+
+impl InPlace<Consumer> {
+    /// Looks at the next message as a slice of the ring. Never waits.
+    ///
+    /// # Errors
+    ///
+    /// [`TryRecvError::Empty`] or [`TryRecvError::Corrupt`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use ringway::{Config, bytes};
+    /// # let region = std::sync::Arc::new(bytes::anonymous(&Config::spsc().capacity(1 << 12))?);
+    /// # let (mut tx, rx) = (bytes::Producer::attach(&region)?, bytes::Consumer::attach(&region)?);
+    /// // SAFETY: the region is anonymous and never leaves this process, which follows the protocol.
+    /// let mut rx = unsafe { rx.in_place() };
+    /// tx.send(b"hello")?;
+    /// let view = rx.try_view()?;
+    /// assert_eq!(&*view, b"hello");
+    /// view.release();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[inline]
+    pub fn try_view(&mut self) -> Result<View<'_>, TryRecvError> {
+        Ok(View { peek: self.try_peek()? })
+    }
+}
+
+/// The next message as a slice of the ring. Dropping it without a release leaves the message there.
+#[derive(Debug)]
+#[must_use = "a message that is not released stays in the ring"]
+pub struct View<'a> {
+    peek: Peek<'a>,
+}
+
+impl View<'_> {
+    /// Takes the message from the ring.
+    #[inline]
+    pub fn release(self) {
+        self.peek.release();
+    }
+}
+
+impl Deref for View<'_> {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        let consumer = &*self.peek.consumer;
+        let start = consumer.bytes.contiguous(consumer.payload(), self.peek.len);
+        // SAFETY: contiguous and mapped (`contiguous`; `next` checked that the record does not run over the end unless
+        // mirrored), and by the promise at `Consumer::in_place` nobody writes it until it is released.
+        unsafe { core::slice::from_raw_parts(start.as_ptr(), self.peek.len) }
+    }
+}

@@ -1,0 +1,561 @@
+//! The producer of a byte ring: `reserve -> write -> commit`, and the verbs made of it.
+//!
+//! ```text
+//!   claim(len)     does it fit?  needed = (padding to the end, if the record would run over it) + header + payload
+//!   commit         [padding header] record header (Relaxed), then tail (Release) -- or, in a batch, at its flush
+//! ```
+//!
+//! Nothing that was reserved is visible before its commit, and nothing has to be undone if there is none.
+
+#![allow(unsafe_code)] // because in-place writing hands out slices; the promise is made at `Producer::in_place`.
+
+use super::{FORM, data, length_max};
+use crate::InPlace;
+use crate::config::Config;
+use crate::cursor::ProducerCursor;
+use crate::error::{CreateError, OpenError, SendError, TrySendError, settled};
+use crate::layout::{HEADER_LEN, PADDING, RECORD, header, record_len};
+use crate::memory::Bytes;
+use crate::setup::Side;
+use core::ops::{Deref, DerefMut};
+use ringway_shm::primitive::Ordering;
+use ringway_shm::{Access, Claim, Name, Region};
+use ringway_sync::{Deadline, poll};
+use std::sync::Arc;
+
+/// How much of the ring a batch may keep to itself before it publishes: this many parts to a ring.
+const BATCH_PARTS: u64 = 8;
+
+/// The sending side of a byte ring. There is one at a time, in whatever process.
+///
+/// # Examples
+///
+/// ```
+/// use ringway::{Config, bytes};
+///
+/// let name = format!("doc-bytes-{}", std::process::id());
+/// let mut tx = bytes::Producer::create(&name, &Config::spsc().capacity(1 << 12))?;
+/// let mut rx = bytes::Consumer::open(&name)?;
+/// tx.send(b"one")?;
+/// tx.send(b"two")?;
+/// assert_eq!(rx.recv_vec()?, b"one");
+/// assert_eq!(rx.recv_vec()?, b"two");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Producer {
+    cursor: ProducerCursor,
+    bytes: Bytes,
+    length_max: u64,
+    _claim: Claim,
+}
+
+/// Where a record will stand: padding bytes from tail on, then the record.
+#[derive(Clone, Copy, Debug)]
+struct Room {
+    padding: u64,
+    len: usize,
+}
+
+impl Producer {
+    /// Creates a named ring and is its producer.
+    ///
+    /// # Errors
+    ///
+    /// [`CreateError`]; nothing is left behind.
+    pub fn create<N: TryInto<Name>>(name: N, config: &Config) -> Result<Self, CreateError>
+    where
+        ringway_shm::CreateError: From<N::Error>,
+    {
+        let name = name.try_into().map_err(ringway_shm::CreateError::from)?;
+        FORM.create(name, config, Self::attach)
+    }
+
+    /// Opens a named ring as its producer.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`]; [`AttachError::ProducerTaken`](crate::AttachError::ProducerTaken) when it has one.
+    pub fn open<N: TryInto<Name>>(name: N) -> Result<Self, OpenError>
+    where
+        ringway_shm::OpenError: From<N::Error>,
+    {
+        Self::open_with(name, Access::default())
+    }
+
+    /// Opens a named ring as its producer, waiting for it or taking another user's, as `access` says.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`].
+    pub fn open_with<N: TryInto<Name>>(name: N, access: Access) -> Result<Self, OpenError>
+    where
+        ringway_shm::OpenError: From<N::Error>,
+    {
+        let name = name.try_into().map_err(ringway_shm::OpenError::from)?;
+        Self::attach(&Arc::new(Region::open(name, &FORM.expected(), access)?))
+    }
+
+    /// Opens a named ring as its producer, or creates it. A ring that exists keeps its own capacity.
+    ///
+    /// # Errors
+    ///
+    /// [`CreateError`].
+    pub fn open_or_create<N: TryInto<Name>>(name: N, config: &Config) -> Result<Self, CreateError>
+    where
+        ringway_shm::CreateError: From<N::Error>,
+    {
+        let name = name.try_into().map_err(ringway_shm::CreateError::from)?;
+        let region = Region::open_or_create(name, &FORM.blueprint(config)?, config.permissions)?;
+        Self::attach(&Arc::new(region)).map_err(crate::setup::created)
+    }
+
+    /// Becomes the producer of the ring in a region.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError::Region`] when the region holds no byte ring, [`OpenError::Attach`] when it has a producer or its
+    /// positions cannot be.
+    pub fn attach(region: &Arc<Region>) -> Result<Self, OpenError> {
+        let bytes = data(region)?;
+        let claim = Side::Producer.claim(region)?;
+        let cursor = ProducerCursor::attach(bytes.memory().control(), bytes.capacity(), 8)
+            .map_err(|corruption| OpenError::Attach(corruption.into()))?;
+        Ok(Self { cursor, length_max: length_max(bytes.capacity()), bytes, _claim: claim })
+    }
+
+    /// The ring's region.
+    #[must_use]
+    pub fn region(&self) -> &Arc<Region> {
+        self.bytes.memory().region()
+    }
+
+    /// Bytes of the ring.
+    #[must_use]
+    pub fn capacity(&self) -> u64 {
+        self.bytes.capacity()
+    }
+
+    /// Longest record that the ring takes, in bytes.
+    #[must_use]
+    pub fn length_max(&self) -> usize {
+        self.length_max as usize
+    }
+
+    /// Sends a copy of `message` if there is room now. Never waits.
+    ///
+    /// # Errors
+    ///
+    /// [`TrySendError`]; nothing was sent.
+    #[inline]
+    #[cfg_attr(feature = "model", track_caller)]
+    pub fn try_send(&mut self, message: &[u8]) -> Result<(), TrySendError> {
+        let room = self.claim(message.len())?;
+        self.put(room, message);
+        self.cursor.publish(self.bytes.memory().control());
+        Ok(())
+    }
+
+    /// Sends a copy of `message`, waiting while the ring is full.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::TooLong`] or [`SendError::Corrupt`]; nothing was sent.
+    #[inline]
+    pub fn send(&mut self, message: &[u8]) -> Result<(), SendError> {
+        self.send_until(message, Deadline::NEVER)
+    }
+
+    /// Sends a copy of `message`, waiting until a deadline (a [`Duration`](std::time::Duration) from now, or an
+    /// [`Instant`](std::time::Instant)).
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`]; nothing was sent.
+    #[inline]
+    pub fn send_until(&mut self, message: &[u8], deadline: impl Into<Deadline>) -> Result<(), SendError> {
+        match self.try_send(message) {
+            Err(TrySendError::Full { .. }) => {
+                let waited = poll(deadline.into(), || settled(self.try_send(message)));
+                waited.unwrap_or(Err(SendError::TimedOut))
+            }
+            other => settled(other).unwrap_or(Err(SendError::TimedOut)),
+        }
+    }
+
+    /// Reserves room for a record of up to `len` bytes, to be written in the ring. Never waits.
+    ///
+    /// # Errors
+    ///
+    /// [`TrySendError`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use ringway::{Config, bytes};
+    /// # let region = std::sync::Arc::new(bytes::anonymous(&Config::spsc().capacity(1 << 12))?);
+    /// # let (mut tx, mut rx) = (bytes::Producer::attach(&region)?, bytes::Consumer::attach(&region)?);
+    /// let mut record = tx.try_reserve(64)?;
+    /// record.write_at(0, b"in ");
+    /// record.write_at(3, b"place");
+    /// record.commit_prefix(8);
+    /// assert_eq!(rx.recv_vec()?, b"in place");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[inline]
+    pub fn try_reserve(&mut self, len: usize) -> Result<Reservation<'_>, TrySendError> {
+        let room = self.claim(len)?;
+        Ok(Reservation { producer: self, room })
+    }
+
+    /// Reserves room for a record of up to `len` bytes, waiting while the ring is full.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::TooLong`] or [`SendError::Corrupt`].
+    #[inline]
+    pub fn reserve(&mut self, len: usize) -> Result<Reservation<'_>, SendError> {
+        self.reserve_until(len, Deadline::NEVER)
+    }
+
+    /// Reserves room for a record of up to `len` bytes, waiting until a deadline.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`].
+    #[inline]
+    pub fn reserve_until(
+        &mut self,
+        len: usize,
+        deadline: impl Into<Deadline>,
+    ) -> Result<Reservation<'_>, SendError> {
+        let waited = poll(deadline.into(), || settled(self.claim(len)));
+        let room = waited.unwrap_or(Err(SendError::TimedOut))?;
+        Ok(Reservation { producer: self, room })
+    }
+
+    /// Begins a batch: what is sent in it is published together, at its flush, its drop, or when an eighth of the ring
+    /// has gathered.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use ringway::{Config, TryRecvError, bytes};
+    /// # let region = std::sync::Arc::new(bytes::anonymous(&Config::spsc().capacity(1 << 12))?);
+    /// # let (mut tx, mut rx) = (bytes::Producer::attach(&region)?, bytes::Consumer::attach(&region)?);
+    /// let mut batch = tx.batch();
+    /// batch.send(b"one")?;
+    /// batch.send(b"two")?;
+    /// batch.flush();
+    /// assert_eq!(rx.recv_vec()?, b"one");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[inline]
+    pub fn batch(&mut self) -> Batch<'_> {
+        let published = self.cursor.tail();
+        Batch { producer: self, published }
+    }
+
+    /// Allows writing through slices into the ring, on a promise.
+    ///
+    /// # Safety
+    ///
+    /// - Every process that can write this region follows the protocol: none writes between the ring's tail and its
+    ///   head plus capacity but this producer. (A process that breaks this while a slice lives is undefined behaviour
+    ///   here, not just wrong bytes.)
+    #[must_use]
+    pub unsafe fn in_place(self) -> InPlace<Self> {
+        InPlace::new(self)
+    }
+
+    /// Finds room for a record of `len` bytes at the tail.
+    #[inline(always)]
+    fn claim(&mut self, len: usize) -> Result<Room, TrySendError> {
+        let length = len as u64;
+        if length > self.length_max {
+            return Err(TrySendError::TooLong { len: length, max: self.length_max });
+        }
+        let total = record_len(length);
+        let padding = self.padding_before(total);
+        let needed = padding + total;
+        if needed > self.cursor.free() {
+            self.look_for_room(needed)?;
+        }
+        Ok(Room { padding, len })
+    }
+
+    /// Looks whether the consumer has made enough room.
+    #[cold]
+    #[inline(never)]
+    fn look_for_room(&mut self, needed: u64) -> Result<(), TrySendError> {
+        let free = self.cursor.refresh(self.bytes.memory().control())?;
+        if needed <= free { Ok(()) } else { Err(TrySendError::Full { needed, free }) }
+    }
+
+    /// Bytes to skip so that a record of `total` bytes does not run over the end.
+    #[inline(always)]
+    fn padding_before(&self, total: u64) -> u64 {
+        let to_end = self.bytes.capacity() - self.bytes.offset(self.cursor.tail());
+        if to_end >= total || self.bytes.is_mirrored() { 0 } else { to_end }
+    }
+
+    /// Position of the payload of a record in `room`.
+    #[inline(always)]
+    fn payload(&self, room: Room) -> u64 {
+        self.cursor.tail().wrapping_add(room.padding + HEADER_LEN)
+    }
+
+    /// Copies a message into its room and counts it as written.
+    #[inline(always)]
+    #[cfg_attr(feature = "model", track_caller)]
+    fn put(&mut self, room: Room, message: &[u8]) {
+        self.bytes.write(self.payload(room), message);
+        self.close(room, message.len());
+    }
+
+    /// Writes the headers of a record whose payload of `len` bytes is in place, and counts it as written.
+    #[inline(always)]
+    #[cfg_attr(feature = "model", track_caller)]
+    fn close(&mut self, room: Room, len: usize) {
+        debug_assert!(len <= room.len);
+        let tail = self.cursor.tail();
+        // Relaxed, both: tail's Release publishes them, and nobody reads beyond tail.
+        if room.padding > 0 {
+            let word = header(PADDING, (room.padding - HEADER_LEN) as u32);
+            self.bytes.header(tail).store(word, Ordering::Relaxed);
+        }
+        let word = header(RECORD, len as u32);
+        self.bytes.header(tail.wrapping_add(room.padding)).store(word, Ordering::Relaxed);
+        self.cursor.advance(room.padding + record_len(len as u64));
+    }
+}
+
+/// Room for one record, not visible to the consumer. Dropping it without a commit gives the room back.
+#[derive(Debug)]
+#[must_use = "a record that is not committed is not sent"]
+pub struct Reservation<'a> {
+    producer: &'a mut Producer,
+    room: Room,
+}
+
+impl Reservation<'_> {
+    /// Bytes reserved. They hold whatever the ring held there before.
+    #[must_use]
+    #[allow(clippy::len_without_is_empty)] // because an empty record is nothing special.
+    pub fn len(&self) -> usize {
+        self.room.len
+    }
+
+    /// Writes the whole record.
+    ///
+    /// # Panics
+    ///
+    /// When `message` is not exactly as long as the reservation.
+    #[inline]
+    pub fn copy_from(&mut self, message: &[u8]) {
+        assert_eq!(message.len(), self.room.len, "a record is written whole by copy_from");
+        self.write_at(0, message);
+    }
+
+    /// Writes a part of the record.
+    ///
+    /// # Panics
+    ///
+    /// When the part does not lie within the reservation.
+    #[inline]
+    #[cfg_attr(feature = "model", track_caller)]
+    pub fn write_at(&mut self, at: usize, part: &[u8]) {
+        let end = at.checked_add(part.len());
+        assert!(
+            end.is_some_and(|end| end <= self.room.len),
+            "{} bytes at {at} of {}",
+            part.len(),
+            self.room.len
+        );
+        let position = self.producer.payload(self.room).wrapping_add(at as u64);
+        self.producer.bytes.write(position, part);
+    }
+
+    /// Sends the record.
+    #[inline]
+    #[cfg_attr(feature = "model", track_caller)]
+    pub fn commit(self) {
+        let len = self.room.len;
+        self.commit_prefix(len);
+    }
+
+    /// Sends the first `len` bytes as the record and gives the rest back.
+    ///
+    /// # Panics
+    ///
+    /// When more is committed than was reserved.
+    #[inline]
+    #[cfg_attr(feature = "model", track_caller)]
+    pub fn commit_prefix(self, len: usize) {
+        assert!(len <= self.room.len, "{len} bytes of a reservation of {}", self.room.len);
+        self.producer.close(self.room, len);
+        self.producer.cursor.publish(self.producer.bytes.memory().control());
+    }
+
+    /// Gives the room back; nothing is sent. The same as dropping the reservation.
+    pub fn abort(self) {}
+}
+
+/// Records that are published together.
+#[derive(Debug)]
+pub struct Batch<'a> {
+    producer: &'a mut Producer,
+    /// Tail as the consumer can see it.
+    published: u64,
+}
+
+impl Batch<'_> {
+    /// Adds a copy of `message` if there is room now. Never waits; publishes what has gathered if there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`TrySendError`]; this message was not added, the ones before it were.
+    #[inline]
+    #[cfg_attr(feature = "model", track_caller)]
+    pub fn try_send(&mut self, message: &[u8]) -> Result<(), TrySendError> {
+        match self.producer.claim(message.len()) {
+            Ok(room) => {
+                self.producer.put(room, message);
+                if self.unpublished() >= self.producer.capacity() / BATCH_PARTS {
+                    self.flush();
+                }
+                Ok(())
+            }
+            Err(error) => {
+                // The consumer may have to see what has gathered before it can make room.
+                self.flush();
+                Err(error)
+            }
+        }
+    }
+
+    /// Adds a copy of `message`, waiting while the ring is full; what has gathered is published before the wait.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::TooLong`] or [`SendError::Corrupt`]; this message was not added, the ones before it were.
+    #[inline]
+    pub fn send(&mut self, message: &[u8]) -> Result<(), SendError> {
+        self.send_until(message, Deadline::NEVER)
+    }
+
+    /// Adds a copy of `message`, waiting until a deadline.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`]; this message was not added, the ones before it were.
+    #[inline]
+    pub fn send_until(&mut self, message: &[u8], deadline: impl Into<Deadline>) -> Result<(), SendError> {
+        match self.try_send(message) {
+            Err(TrySendError::Full { .. }) => {
+                let waited = poll(deadline.into(), || settled(self.try_send(message)));
+                waited.unwrap_or(Err(SendError::TimedOut))
+            }
+            other => settled(other).unwrap_or(Err(SendError::TimedOut)),
+        }
+    }
+
+    /// Bytes of the ring that have gathered and that the consumer cannot see yet.
+    #[must_use]
+    pub fn unpublished(&self) -> u64 {
+        self.producer.cursor.tail().wrapping_sub(self.published)
+    }
+
+    /// Publishes what has gathered.
+    #[inline]
+    #[cfg_attr(feature = "model", track_caller)]
+    pub fn flush(&mut self) {
+        self.producer.cursor.publish(self.producer.bytes.memory().control());
+        self.published = self.producer.cursor.tail();
+    }
+}
+
+impl Drop for Batch<'_> {
+    fn drop(&mut self) {
+        self.flush();
+    }
+}
+
+impl InPlace<Producer> {
+    /// Reserves room for a record of up to `len` bytes, to be written through a slice. Never waits.
+    ///
+    /// # Errors
+    ///
+    /// [`TrySendError`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use ringway::{Config, bytes};
+    /// # let region = std::sync::Arc::new(bytes::anonymous(&Config::spsc().capacity(1 << 12))?);
+    /// # let (tx, mut rx) = (bytes::Producer::attach(&region)?, bytes::Consumer::attach(&region)?);
+    /// // SAFETY: the region is anonymous and never leaves this process, which follows the protocol.
+    /// let mut tx = unsafe { tx.in_place() };
+    /// let mut window = tx.try_window(5)?;
+    /// window.copy_from_slice(b"hello");
+    /// window.commit();
+    /// assert_eq!(rx.recv_vec()?, b"hello");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[inline]
+    pub fn try_window(&mut self, len: usize) -> Result<Window<'_>, TrySendError> {
+        Ok(Window { reservation: self.try_reserve(len)? })
+    }
+}
+
+/// Room for one record, written as a slice of the ring. Dropping it without a commit gives the room back.
+#[derive(Debug)]
+#[must_use = "a record that is not committed is not sent"]
+pub struct Window<'a> {
+    reservation: Reservation<'a>,
+}
+
+impl Window<'_> {
+    /// Sends the record.
+    #[inline]
+    pub fn commit(self) {
+        self.reservation.commit();
+    }
+
+    /// Sends the first `len` bytes as the record and gives the rest back.
+    ///
+    /// # Panics
+    ///
+    /// When more is committed than was reserved.
+    #[inline]
+    pub fn commit_prefix(self, len: usize) {
+        self.reservation.commit_prefix(len);
+    }
+
+    /// Gives the room back; nothing is sent.
+    pub fn abort(self) {}
+
+    fn start(&self) -> core::ptr::NonNull<u8> {
+        let producer = &*self.reservation.producer;
+        producer.bytes.contiguous(producer.payload(self.reservation.room), self.reservation.room.len)
+    }
+}
+
+impl Deref for Window<'_> {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        // SAFETY: contiguous and mapped (`contiguous`), initialised since the kernel gave the page, and by the promise
+        // at `Producer::in_place` nobody writes there while this producer holds the reservation.
+        unsafe { core::slice::from_raw_parts(self.start().as_ptr(), self.reservation.room.len) }
+    }
+}
+
+impl DerefMut for Window<'_> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut [u8] {
+        // SAFETY: as in `deref`; nobody reads beyond tail either, and the borrow of the window is unique.
+        unsafe { core::slice::from_raw_parts_mut(self.start().as_ptr(), self.reservation.room.len) }
+    }
+}

@@ -1,0 +1,301 @@
+//! What can go wrong with rings: one closed list per verb.
+
+use crate::config::CapacityError;
+use core::fmt;
+use ringway_shm::{ClaimError, SystemError};
+
+/// What in the region cannot be, and where: written by a peer that does not follow the protocol, or by a broken one.
+///
+/// The handle that met it is poisoned: it answers the same from then on, and touches the region no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Corruption {
+    /// This handle's position in the ring when it met it.
+    pub position: u64,
+    /// What it met.
+    pub fault: Fault,
+}
+
+/// A word in the region that cannot be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fault {
+    /// The producer's position went backwards, or too far ahead of the consumer's.
+    Tail {
+        /// What stood there.
+        tail: u64,
+    },
+    /// The consumer's position went backwards, or ahead of the producer's.
+    Head {
+        /// What stood there.
+        head: u64,
+    },
+    /// A record's header is none, or its record does not fit where it stands.
+    Header {
+        /// What stood there.
+        word: u64,
+    },
+}
+
+impl fmt::Display for Corruption {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let at = self.position;
+        match self.fault {
+            Fault::Tail { tail } => {
+                write!(f, "corrupt at position {at}: the producer's position reads {tail}")
+            }
+            Fault::Head { head } => {
+                write!(f, "corrupt at position {at}: the consumer's position reads {head}")
+            }
+            Fault::Header { word } => write!(f, "corrupt at position {at}: a record header reads {word:#x}"),
+        }
+    }
+}
+
+impl core::error::Error for Corruption {}
+
+/// Why a side of a ring could not be taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AttachError {
+    /// The ring has a live producer, in this process or another.
+    ProducerTaken,
+    /// The ring has a live consumer, in this process or another.
+    ConsumerTaken,
+    /// The region was opened read-only.
+    ReadOnly,
+    /// The positions in the ring cannot be.
+    Corrupt(Corruption),
+    /// A system call failed.
+    System(SystemError),
+}
+
+impl fmt::Display for AttachError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ProducerTaken => f.write_str("the ring has a producer already"),
+            Self::ConsumerTaken => f.write_str("the ring has a consumer already"),
+            Self::ReadOnly => f.write_str("the region was opened read-only"),
+            Self::Corrupt(corruption) => corruption.fmt(f),
+            Self::System(error) => error.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for AttachError {}
+
+impl AttachError {
+    pub(crate) fn from_claim(error: ClaimError, taken: Self) -> Self {
+        match error {
+            ClaimError::Taken => taken,
+            ClaimError::ReadOnly => Self::ReadOnly,
+            ClaimError::System(error) => Self::System(error),
+            // `ClaimError` may grow; what it grows is the system's.
+            _ => taken,
+        }
+    }
+}
+
+/// Why a ring could not be created.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CreateError {
+    /// A ring cannot have this capacity.
+    Capacity(CapacityError),
+    /// The region could not be created; [`ringway_shm::CreateError::Exists`] among the reasons.
+    Region(ringway_shm::CreateError),
+    /// The side that was asked for could not be taken.
+    Attach(AttachError),
+}
+
+impl fmt::Display for CreateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Capacity(error) => error.fmt(f),
+            Self::Region(error) => error.fmt(f),
+            Self::Attach(error) => error.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for CreateError {}
+
+/// Why a ring could not be opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The region could not be opened, or is not a ring of this kind and type.
+    Region(ringway_shm::OpenError),
+    /// The side that was asked for could not be taken.
+    Attach(AttachError),
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Region(error) => error.fmt(f),
+            Self::Attach(error) => error.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for OpenError {}
+
+/// Why room could not be reserved, or a message not sent, at once. Nothing was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TrySendError {
+    /// There is too little room now.
+    Full {
+        /// Bytes or slots that it takes, padding included.
+        needed: u64,
+        /// Bytes or slots that are free.
+        free: u64,
+    },
+    /// The message is longer than any that this ring takes.
+    TooLong {
+        /// Its length in bytes, or in slots.
+        len: u64,
+        /// The longest.
+        max: u64,
+    },
+    /// The region holds what cannot be.
+    Corrupt(Corruption),
+}
+
+impl fmt::Display for TrySendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Full { needed, free } => write!(f, "full: {needed} needed, {free} free"),
+            Self::TooLong { len, max } => write!(f, "a message of length {len}, the longest has {max}"),
+            Self::Corrupt(corruption) => corruption.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for TrySendError {}
+
+/// Why a message was not sent, or room not reserved, in time. Nothing was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SendError {
+    /// There was too little room until the deadline.
+    TimedOut,
+    /// The message is longer than any that this ring takes.
+    TooLong {
+        /// Its length in bytes, or in slots.
+        len: u64,
+        /// The longest.
+        max: u64,
+    },
+    /// The region holds what cannot be.
+    Corrupt(Corruption),
+}
+
+impl fmt::Display for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TimedOut => f.write_str("no room in time"),
+            Self::TooLong { len, max } => write!(f, "a message of length {len}, the longest has {max}"),
+            Self::Corrupt(corruption) => corruption.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for SendError {}
+
+/// Why no message was received at once. A message that there is stays where it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TryRecvError {
+    /// There is none.
+    Empty,
+    /// There is one, and it does not fit.
+    TooSmall {
+        /// Its length in bytes.
+        needed: usize,
+    },
+    /// The region holds what cannot be.
+    Corrupt(Corruption),
+}
+
+impl fmt::Display for TryRecvError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("empty"),
+            Self::TooSmall { needed } => write!(f, "the message takes {needed} bytes"),
+            Self::Corrupt(corruption) => corruption.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for TryRecvError {}
+
+/// Why no message was received in time. A message that there is stays where it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RecvError {
+    /// There was none until the deadline.
+    TimedOut,
+    /// There is one, and it does not fit.
+    TooSmall {
+        /// Its length in bytes.
+        needed: usize,
+    },
+    /// The region holds what cannot be.
+    Corrupt(Corruption),
+}
+
+impl fmt::Display for RecvError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TimedOut => f.write_str("no message in time"),
+            Self::TooSmall { needed } => write!(f, "the message takes {needed} bytes"),
+            Self::Corrupt(corruption) => corruption.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for RecvError {}
+
+macro_rules! converts {
+    ($($target:ident :: $variant:ident from $source:ty;)*) => {$(
+        impl From<$source> for $target {
+            fn from(source: $source) -> Self {
+                Self::$variant(source)
+            }
+        }
+    )*};
+}
+
+converts! {
+    AttachError::Corrupt from Corruption;
+    TrySendError::Corrupt from Corruption;
+    SendError::Corrupt from Corruption;
+    TryRecvError::Corrupt from Corruption;
+    RecvError::Corrupt from Corruption;
+    CreateError::Capacity from CapacityError;
+    CreateError::Region from ringway_shm::CreateError;
+    CreateError::Attach from AttachError;
+    OpenError::Region from ringway_shm::OpenError;
+    OpenError::Attach from AttachError;
+}
+
+/// A try's answer as a wait sees it: `None` is worth another try.
+pub(crate) fn settled<T>(result: Result<T, TrySendError>) -> Option<Result<T, SendError>> {
+    match result {
+        Ok(value) => Some(Ok(value)),
+        Err(TrySendError::Full { .. }) => None,
+        Err(TrySendError::TooLong { len, max }) => Some(Err(SendError::TooLong { len, max })),
+        Err(TrySendError::Corrupt(corruption)) => Some(Err(corruption.into())),
+    }
+}
+
+/// A try's answer as a wait sees it: `None` is worth another try.
+pub(crate) fn arrived<T>(result: Result<T, TryRecvError>) -> Option<Result<T, RecvError>> {
+    match result {
+        Ok(value) => Some(Ok(value)),
+        Err(TryRecvError::Empty) => None,
+        Err(TryRecvError::TooSmall { needed }) => Some(Err(RecvError::TooSmall { needed })),
+        Err(TryRecvError::Corrupt(corruption)) => Some(Err(corruption.into())),
+    }
+}

@@ -1,0 +1,94 @@
+//! Slots of one type, between one producer and one consumer.
+//!
+//! ```text
+//!   Producer<T>                                           Consumer<T>
+//!   try_send / send / send_until   ── copies ──▶  ring ──▶ try_recv / recv / recv_until
+//!   try_send_many / send_many                              try_recv_many / recv_many       one publication for many
+//!   try_reserve_many ─ write ─ commit ─ in the ring ─────▶ try_peek_many ─ read ─ release
+//! ```
+//!
+//! `T` is plain data: every bit pattern is a value and there is no padding (`zerocopy`'s traits), and its
+//! [`Fingerprint`] keeps a ring of one type from being opened as a ring of another.
+
+mod consumer;
+mod producer;
+
+pub use consumer::{Consumer, Peek, View};
+pub use producer::{Producer, Reservation, Window};
+
+use crate::config::Config;
+use crate::error::{CreateError, OpenError};
+use crate::layout::KIND_SLOTS;
+use crate::memory::{Memory, Slots};
+use crate::setup::Form;
+use ringway_shm::{Fingerprint, Region};
+use std::sync::Arc;
+use zerocopy::{FromBytes, Immutable, IntoBytes};
+
+/// What may lie in a slot: plain data with a fingerprint. Implemented for every type that is.
+///
+/// # Examples
+///
+/// ```
+/// use ringway::{Fingerprint, Slot};
+/// use ringway::zerocopy::{FromBytes, Immutable, IntoBytes};
+///
+/// #[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, Fingerprint)]
+/// #[repr(C)]
+/// struct Order {
+///     id: u64,
+///     price: f64,
+/// }
+///
+/// fn is_slot<T: Slot>() {}
+/// is_slot::<Order>();
+/// ```
+pub trait Slot: Copy + FromBytes + IntoBytes + Immutable + Fingerprint + Send + 'static {}
+
+impl<T: Copy + FromBytes + IntoBytes + Immutable + Fingerprint + Send + 'static> Slot for T {}
+
+/// What a ring of slots of `T` is made of.
+pub(crate) fn form<T: Slot>() -> Form {
+    Form {
+        kind: KIND_SLOTS,
+        fingerprint: T::FINGERPRINT,
+        slot_size: size_of::<T>() as u64,
+        slot_align: align_of::<T>() as u64,
+        capacity_min: 1,
+    }
+}
+
+/// Finds the positions and the slots of a ring.
+fn data<T: Slot>(region: &Arc<Region>) -> Result<Slots<T>, OpenError> {
+    let shape = form::<T>().shape(region)?;
+    let memory = Memory::new(Arc::clone(region), false).map_err(|error| OpenError::Region(error.into()))?;
+    Ok(Slots::new(memory, shape.capacity))
+}
+
+/// Makes a ring without a name; hand its region to the other side by descriptor, then attach to it here.
+///
+/// # Errors
+///
+/// [`CreateError::Capacity`], or [`CreateError::Region`] when there is no room.
+///
+/// # Examples
+///
+/// ```
+/// use ringway::{Config, slots};
+///
+/// let region = std::sync::Arc::new(slots::anonymous::<u64>(&Config::spsc().capacity(64))?);
+/// let mut tx = slots::Producer::<u64>::attach(&region)?;
+/// let mut rx = slots::Consumer::<u64>::attach(&region)?;
+/// tx.send(&7)?;
+/// assert_eq!(rx.recv()?, 7);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn anonymous<T: Slot>(config: &Config) -> Result<Region, CreateError> {
+    Ok(Region::anonymous(&form::<T>().blueprint(config)?)?)
+}
+
+/// What a region must be to hold a ring of slots of `T`, for [`Region::attach`] and its like.
+#[must_use]
+pub fn expected<T: Slot>() -> ringway_shm::Expected {
+    form::<T>().expected()
+}

@@ -1,0 +1,441 @@
+//! The producer of a ring of slots.
+//!
+//! ```text
+//!   try_send        room for one?  write the slot, tail (Release)
+//!   try_send_many   room for how many?  copy them in one or two parts, tail (Release) once
+//! ```
+
+#![allow(unsafe_code)] // because in-place writing hands out slices; the promise is made at `Producer::in_place`.
+
+use super::{Slot, data, form};
+use crate::InPlace;
+use crate::config::Config;
+use crate::cursor::ProducerCursor;
+use crate::error::{CreateError, OpenError, SendError, TrySendError, settled};
+use crate::memory::Slots;
+use crate::setup::Side;
+use core::ops::{Deref, DerefMut};
+use ringway_shm::{Access, Claim, Name, Region};
+use ringway_sync::{Deadline, poll};
+use std::sync::Arc;
+
+/// The sending side of a ring of slots. There is one at a time, in whatever process.
+///
+/// # Examples
+///
+/// ```
+/// use ringway::{Config, slots};
+///
+/// let name = format!("doc-slots-{}", std::process::id());
+/// let mut tx = slots::Producer::<u64>::create(&name, &Config::spsc().capacity(1024))?;
+/// let mut rx = slots::Consumer::<u64>::open(&name)?;
+/// tx.send(&42)?;
+/// assert_eq!(rx.recv()?, 42);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Producer<T> {
+    cursor: ProducerCursor,
+    slots: Slots<T>,
+    _claim: Claim,
+}
+
+impl<T: Slot> Producer<T> {
+    /// Creates a named ring and is its producer.
+    ///
+    /// # Errors
+    ///
+    /// [`CreateError`]; nothing is left behind.
+    pub fn create<N: TryInto<Name>>(name: N, config: &Config) -> Result<Self, CreateError>
+    where
+        ringway_shm::CreateError: From<N::Error>,
+    {
+        let name = name.try_into().map_err(ringway_shm::CreateError::from)?;
+        form::<T>().create(name, config, Self::attach)
+    }
+
+    /// Opens a named ring as its producer.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`]; [`AttachError::ProducerTaken`](crate::AttachError::ProducerTaken) when it has one.
+    pub fn open<N: TryInto<Name>>(name: N) -> Result<Self, OpenError>
+    where
+        ringway_shm::OpenError: From<N::Error>,
+    {
+        Self::open_with(name, Access::default())
+    }
+
+    /// Opens a named ring as its producer, waiting for it or taking another user's, as `access` says.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`].
+    pub fn open_with<N: TryInto<Name>>(name: N, access: Access) -> Result<Self, OpenError>
+    where
+        ringway_shm::OpenError: From<N::Error>,
+    {
+        let name = name.try_into().map_err(ringway_shm::OpenError::from)?;
+        Self::attach(&Arc::new(Region::open(name, &form::<T>().expected(), access)?))
+    }
+
+    /// Opens a named ring as its producer, or creates it. A ring that exists keeps its own capacity.
+    ///
+    /// # Errors
+    ///
+    /// [`CreateError`].
+    pub fn open_or_create<N: TryInto<Name>>(name: N, config: &Config) -> Result<Self, CreateError>
+    where
+        ringway_shm::CreateError: From<N::Error>,
+    {
+        let name = name.try_into().map_err(ringway_shm::CreateError::from)?;
+        let region = Region::open_or_create(name, &form::<T>().blueprint(config)?, config.permissions)?;
+        Self::attach(&Arc::new(region)).map_err(crate::setup::created)
+    }
+
+    /// Becomes the producer of the ring in a region.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError::Region`] when the region holds no ring of slots of `T`, [`OpenError::Attach`] when it has a producer
+    /// or its positions cannot be.
+    pub fn attach(region: &Arc<Region>) -> Result<Self, OpenError> {
+        let slots = data::<T>(region)?;
+        let claim = Side::Producer.claim(region)?;
+        let cursor = ProducerCursor::attach(slots.memory().control(), slots.capacity(), 1)
+            .map_err(|corruption| OpenError::Attach(corruption.into()))?;
+        Ok(Self { cursor, slots, _claim: claim })
+    }
+
+    /// The ring's region.
+    #[must_use]
+    pub fn region(&self) -> &Arc<Region> {
+        self.slots.memory().region()
+    }
+
+    /// Slots of the ring.
+    #[must_use]
+    pub fn capacity(&self) -> u64 {
+        self.slots.capacity()
+    }
+
+    /// Sends one value if there is room now. Never waits.
+    ///
+    /// # Errors
+    ///
+    /// [`TrySendError::Full`] or [`TrySendError::Corrupt`]; nothing was sent.
+    #[inline(always)]
+    #[cfg_attr(feature = "model", track_caller)]
+    pub fn try_send(&mut self, value: &T) -> Result<(), TrySendError> {
+        if self.cursor.free() == 0 {
+            self.look_for_room(1)?;
+        }
+        self.slots.write(self.cursor.tail(), value);
+        self.cursor.advance(1);
+        self.cursor.publish(self.slots.memory().control());
+        Ok(())
+    }
+
+    /// Sends one value, waiting while the ring is full.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Corrupt`].
+    #[inline]
+    pub fn send(&mut self, value: &T) -> Result<(), SendError> {
+        self.send_until(value, Deadline::NEVER)
+    }
+
+    /// Sends one value, waiting until a deadline (a [`Duration`](std::time::Duration) from now, or an
+    /// [`Instant`](std::time::Instant)).
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`]; nothing was sent.
+    #[inline]
+    pub fn send_until(&mut self, value: &T, deadline: impl Into<Deadline>) -> Result<(), SendError> {
+        match self.try_send(value) {
+            Err(TrySendError::Full { .. }) => {
+                let waited = poll(deadline.into(), || settled(self.try_send(value)));
+                waited.unwrap_or(Err(SendError::TimedOut))
+            }
+            other => settled(other).unwrap_or(Err(SendError::TimedOut)),
+        }
+    }
+
+    /// Sends as many of `values` as there is room for now, published together, and says how many. Never waits.
+    ///
+    /// # Errors
+    ///
+    /// [`TrySendError::Full`] when there is room for none of them, or [`TrySendError::Corrupt`]; nothing was sent.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use ringway::{Config, slots};
+    /// # let region = std::sync::Arc::new(slots::anonymous::<u64>(&Config::spsc().capacity(4))?);
+    /// # let mut tx = slots::Producer::<u64>::attach(&region)?;
+    /// # let mut rx = slots::Consumer::<u64>::attach(&region)?;
+    /// assert_eq!(tx.try_send_many(&[1, 2, 3, 4, 5])?, 4);
+    /// let mut values = [0; 8];
+    /// assert_eq!(rx.try_recv_many(&mut values)?, 4);
+    /// assert_eq!(values[..4], [1, 2, 3, 4]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[inline]
+    #[cfg_attr(feature = "model", track_caller)]
+    pub fn try_send_many(&mut self, values: &[T]) -> Result<usize, TrySendError> {
+        let count = self.room_for(values.len())?;
+        self.slots.write_many(self.cursor.tail(), &values[..count]);
+        self.cursor.advance(count as u64);
+        self.cursor.publish(self.slots.memory().control());
+        Ok(count)
+    }
+
+    /// Sends all of `values`, in as many parts as there is room for, waiting while the ring is full.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Corrupt`].
+    #[inline]
+    pub fn send_many(&mut self, values: &[T]) -> Result<(), SendError> {
+        let mut rest = values;
+        while !rest.is_empty() {
+            let sent = poll(Deadline::NEVER, || settled(self.try_send_many(rest)));
+            rest = &rest[sent.unwrap_or(Err(SendError::TimedOut))?..];
+        }
+        Ok(())
+    }
+
+    /// Reserves one slot, to be written in the ring. Never waits.
+    ///
+    /// # Errors
+    ///
+    /// [`TrySendError::Full`] or [`TrySendError::Corrupt`].
+    #[inline]
+    pub fn try_reserve(&mut self) -> Result<Reservation<'_, T>, TrySendError> {
+        self.try_reserve_many(1)
+    }
+
+    /// Reserves up to `count` slots, to be written in the ring: as many as are free now and lie before its end. Never
+    /// waits.
+    ///
+    /// # Errors
+    ///
+    /// [`TrySendError::Full`] when none is free, or [`TrySendError::Corrupt`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use ringway::{Config, slots};
+    /// # let region = std::sync::Arc::new(slots::anonymous::<u64>(&Config::spsc().capacity(8))?);
+    /// # let mut tx = slots::Producer::<u64>::attach(&region)?;
+    /// # let mut rx = slots::Consumer::<u64>::attach(&region)?;
+    /// let mut slots = tx.try_reserve_many(3)?;
+    /// for at in 0..slots.len() {
+    ///     slots.write(at, &(at as u64 * 10));
+    /// }
+    /// slots.commit_prefix(2);
+    /// assert_eq!((rx.recv()?, rx.recv()?), (0, 10));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[inline]
+    pub fn try_reserve_many(&mut self, count: usize) -> Result<Reservation<'_, T>, TrySendError> {
+        let free = self.room_for(count)?;
+        let count = self.slots.before_end(self.cursor.tail(), free);
+        Ok(Reservation { producer: self, count })
+    }
+
+    /// Reserves one slot, waiting while the ring is full.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Corrupt`].
+    #[inline]
+    pub fn reserve(&mut self) -> Result<Reservation<'_, T>, SendError> {
+        self.reserve_until(Deadline::NEVER)
+    }
+
+    /// Reserves one slot, waiting until a deadline.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`].
+    #[inline]
+    pub fn reserve_until(&mut self, deadline: impl Into<Deadline>) -> Result<Reservation<'_, T>, SendError> {
+        let waited = poll(deadline.into(), || settled(self.room_for(1)));
+        let count = waited.unwrap_or(Err(SendError::TimedOut))?;
+        Ok(Reservation { producer: self, count })
+    }
+
+    /// Allows writing through slices into the ring, on a promise.
+    ///
+    /// # Safety
+    ///
+    /// - Every process that can write this region follows the protocol: none writes between the ring's tail and its
+    ///   head plus capacity but this producer. (A process that breaks this while a slice lives is undefined behaviour
+    ///   here, not just wrong values.)
+    #[must_use]
+    pub unsafe fn in_place(self) -> InPlace<Self> {
+        InPlace::new(self)
+    }
+
+    /// How many of `count` slots, at least one of which is wanted, there is room for. Looks again at the consumer's
+    /// position when fewer are known to be free than are wanted.
+    #[inline(always)]
+    fn room_for(&mut self, count: usize) -> Result<usize, TrySendError> {
+        let wanted = count.max(1) as u64;
+        if self.cursor.free() < wanted {
+            self.look_for_room(wanted)?;
+        }
+        Ok(count.min(usize::try_from(self.cursor.free()).unwrap_or(usize::MAX)))
+    }
+
+    /// Looks whether the consumer has made any room.
+    #[cold]
+    #[inline(never)]
+    fn look_for_room(&mut self, needed: u64) -> Result<(), TrySendError> {
+        match self.cursor.refresh(self.slots.memory().control())? {
+            0 => Err(TrySendError::Full { needed, free: 0 }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Free slots in a row, not visible to the consumer. Dropping it without a commit gives them back.
+#[derive(Debug)]
+#[must_use = "slots that are not committed are not sent"]
+pub struct Reservation<'a, T: Slot> {
+    producer: &'a mut Producer<T>,
+    count: usize,
+}
+
+impl<T: Slot> Reservation<'_, T> {
+    /// Slots reserved. They hold whatever they held before.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Is it a reservation of no slots (as asked for)?
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Writes one of the slots.
+    ///
+    /// # Panics
+    ///
+    /// When `at` is not below [`len`](Self::len).
+    #[inline]
+    #[cfg_attr(feature = "model", track_caller)]
+    pub fn write(&mut self, at: usize, value: &T) {
+        assert!(at < self.count, "slot {at} of a reservation of {}", self.count);
+        self.producer.slots.write(self.producer.cursor.tail().wrapping_add(at as u64), value);
+    }
+
+    /// Sends all of the slots.
+    #[inline]
+    #[cfg_attr(feature = "model", track_caller)]
+    pub fn commit(self) {
+        let count = self.count;
+        self.commit_prefix(count);
+    }
+
+    /// Sends the first `count` slots and gives the rest back.
+    ///
+    /// # Panics
+    ///
+    /// When more are committed than were reserved.
+    #[inline]
+    #[cfg_attr(feature = "model", track_caller)]
+    pub fn commit_prefix(self, count: usize) {
+        assert!(count <= self.count, "{count} slots of a reservation of {}", self.count);
+        self.producer.cursor.advance(count as u64);
+        self.producer.cursor.publish(self.producer.slots.memory().control());
+    }
+
+    /// Gives the slots back; nothing is sent. The same as dropping the reservation.
+    pub fn abort(self) {}
+}
+
+impl<T: Slot> InPlace<Producer<T>> {
+    /// Reserves up to `count` slots, to be written through a slice. Never waits.
+    ///
+    /// # Errors
+    ///
+    /// [`TrySendError::Full`] when none is free, or [`TrySendError::Corrupt`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use ringway::{Config, slots};
+    /// # let region = std::sync::Arc::new(slots::anonymous::<u64>(&Config::spsc().capacity(8))?);
+    /// # let tx = slots::Producer::<u64>::attach(&region)?;
+    /// # let mut rx = slots::Consumer::<u64>::attach(&region)?;
+    /// // SAFETY: the region is anonymous and never leaves this process, which follows the protocol.
+    /// let mut tx = unsafe { tx.in_place() };
+    /// let mut window = tx.try_window(2)?;
+    /// window.copy_from_slice(&[3, 4]);
+    /// window.commit();
+    /// assert_eq!((rx.recv()?, rx.recv()?), (3, 4));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[inline]
+    pub fn try_window(&mut self, count: usize) -> Result<Window<'_, T>, TrySendError> {
+        Ok(Window { reservation: self.try_reserve_many(count)? })
+    }
+}
+
+/// Free slots in a row, written as a slice of the ring. Dropping it without a commit gives them back.
+#[derive(Debug)]
+#[must_use = "slots that are not committed are not sent"]
+pub struct Window<'a, T: Slot> {
+    reservation: Reservation<'a, T>,
+}
+
+impl<T: Slot> Window<'_, T> {
+    /// Sends all of the slots.
+    #[inline]
+    pub fn commit(self) {
+        self.reservation.commit();
+    }
+
+    /// Sends the first `count` slots and gives the rest back.
+    ///
+    /// # Panics
+    ///
+    /// When more are committed than were reserved.
+    #[inline]
+    pub fn commit_prefix(self, count: usize) {
+        self.reservation.commit_prefix(count);
+    }
+
+    /// Gives the slots back; nothing is sent.
+    pub fn abort(self) {}
+
+    fn start(&self) -> *mut T {
+        let producer = &*self.reservation.producer;
+        producer.slots.slot(producer.cursor.tail()).as_ptr()
+    }
+}
+
+impl<T: Slot> Deref for Window<'_, T> {
+    type Target = [T];
+
+    #[inline]
+    fn deref(&self) -> &[T] {
+        // SAFETY: the slots lie before the end of the section (`before_end`), every bit pattern is a `T`, and by the
+        // promise at `Producer::in_place` nobody writes there while this producer holds the reservation.
+        unsafe { core::slice::from_raw_parts(self.start(), self.reservation.count) }
+    }
+}
+
+impl<T: Slot> DerefMut for Window<'_, T> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut [T] {
+        // SAFETY: as in `deref`; nobody reads beyond tail either, and the borrow of the window is unique.
+        unsafe { core::slice::from_raw_parts_mut(self.start(), self.reservation.count) }
+    }
+}

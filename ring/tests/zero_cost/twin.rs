@@ -1,0 +1,128 @@
+//! A push and a pop through the door, and their twins written by hand against the bare machine.
+//!
+//! Built apart, optimised and with the feature `model` off, for `tests/zero_cost.rs`, which compares the instructions.
+//! The twins do what the ring does, on the same words: private positions, one look at the other side's word when the
+//! private copy does not suffice, one Release store.
+
+#![allow(clippy::disallowed_types)] // because the twin must not go through the door.
+#![allow(missing_docs, unsafe_code)]
+
+use ringway::slots::{Consumer, Producer};
+use std::hint::black_box;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+#[repr(C, align(128))]
+pub struct Line(AtomicU64);
+
+#[repr(C)]
+pub struct Control {
+    tail: Line,
+    head: Line,
+}
+
+pub struct Side {
+    own: u64,
+    seen: u64,
+    capacity: u64,
+    control: *const Control,
+    slots: *mut u64,
+    mask: u64,
+    broken: bool,
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub fn push_through_the_door(producer: &mut Producer<u64>, value: u64) -> bool {
+    producer.try_send(&value).is_ok()
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub fn pop_through_the_door(consumer: &mut Consumer<u64>) -> Option<u64> {
+    consumer.try_recv().ok()
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub fn push_by_hand(side: &mut Side, value: u64) -> bool {
+    if side.own.wrapping_sub(side.seen) + 1 > side.capacity && !look_for_room(side) {
+        return false;
+    }
+    // SAFETY: masked into the slots that `main` allocated.
+    let slot = unsafe { side.slots.add((side.own & side.mask) as usize) };
+    // SAFETY: as above; only one side writes here at a time.
+    unsafe { slot.write_volatile(value) };
+    side.own = side.own.wrapping_add(1);
+    // SAFETY: `main` keeps the control block alive.
+    let control = unsafe { &*side.control };
+    control.tail.0.store(side.own, Ordering::Release);
+    true
+}
+
+#[cold]
+#[inline(never)]
+fn look_for_room(side: &mut Side) -> bool {
+    // SAFETY: `main` keeps the control block alive.
+    let control = unsafe { &*side.control };
+    let head = control.head.0.load(Ordering::Acquire);
+    if side.broken || head.wrapping_sub(side.seen) > side.own.wrapping_sub(side.seen) {
+        side.broken = true;
+        return false;
+    }
+    side.seen = head;
+    side.own.wrapping_sub(head) < side.capacity
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub fn pop_by_hand(side: &mut Side) -> Option<u64> {
+    // SAFETY: `main` keeps the control block alive.
+    let control = unsafe { &*side.control };
+    if side.seen == side.own {
+        let tail = control.tail.0.load(Ordering::Acquire);
+        let backlog = tail.wrapping_sub(side.own);
+        if backlog > side.capacity || side.broken {
+            break_off(side);
+            return None;
+        }
+        side.seen = tail;
+        if backlog == 0 {
+            return None;
+        }
+    }
+    // SAFETY: masked into the slots that `main` allocated.
+    let slot = unsafe { side.slots.add((side.own & side.mask) as usize) };
+    // SAFETY: as above; published before tail was.
+    let value = unsafe { slot.read_volatile() };
+    side.own = side.own.wrapping_add(1);
+    control.head.0.store(side.own, Ordering::Release);
+    Some(value)
+}
+
+#[cold]
+#[inline(never)]
+fn break_off(side: &mut Side) {
+    side.broken = true;
+    side.seen = side.own;
+}
+
+/// Runs all four once, so that they do what they say and nothing is left out as unused.
+fn main() {
+    let region =
+        std::sync::Arc::new(ringway::slots::anonymous::<u64>(&ringway::Config::spsc().capacity(8)).unwrap());
+    let (mut tx, mut rx) = (Producer::attach(&region).unwrap(), Consumer::attach(&region).unwrap());
+    let control = Control { tail: Line(AtomicU64::new(0)), head: Line(AtomicU64::new(0)) };
+    let mut slots = [0u64; 8];
+    let slots = slots.as_mut_ptr();
+    let side =
+        || Side { own: 0, seen: 0, capacity: 8, control: &raw const control, slots, mask: 7, broken: false };
+    let (mut left, mut right) = (side(), side());
+    for value in 0..20 {
+        assert!(push_through_the_door(black_box(&mut tx), value));
+        assert_eq!(pop_through_the_door(black_box(&mut rx)), Some(value));
+        assert!(push_by_hand(black_box(&mut left), value));
+        assert_eq!(pop_by_hand(black_box(&mut right)), Some(value));
+    }
+    assert_eq!(pop_through_the_door(black_box(&mut rx)), None);
+    assert_eq!(pop_by_hand(black_box(&mut right)), None);
+}

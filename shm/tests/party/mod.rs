@@ -1,0 +1,212 @@
+//! What the tests share: other processes with a deadline, names that are cleaned up, and plain bytes.
+//!
+//! Another process is this test binary again, asked for one hidden test (its *errand*), with which it talks in lines:
+//! it reads its input and answers on its output in lines marked with `@`, since the harness prints there as well. It
+//! dies with the thread that started it, with the [`Party`] that holds it, and when its input ends.
+
+#![allow(dead_code)] // because each test binary uses its own part of it.
+
+pub(crate) mod bytes;
+
+use ringway_shm::primitive::{AtomicU64, Ordering};
+use ringway_shm::{Name, Region};
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+/// How long anything in these tests may take before it has failed.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
+
+/// The environment variable that sends a process on its errand.
+const ERRAND: &str = "RINGWAY_TEST_ERRAND";
+
+/// A number that no other call in this process has got.
+pub(crate) fn unique() -> u64 {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    // Relaxed: only the number counts.
+    COUNT.fetch_add(1, Ordering::Relaxed)
+}
+
+/// A name that no other test of the machine uses.
+pub(crate) fn fresh_name(label: &str) -> Name {
+    Name::new(&format!("test-{label}-{}-{}", std::process::id(), unique())).unwrap()
+}
+
+/// Takes the name away when the test ends, however it ends.
+pub(crate) struct Tidy(pub(crate) Name);
+
+impl Tidy {
+    pub(crate) fn new(label: &str) -> Self {
+        Self(fresh_name(label))
+    }
+
+    pub(crate) fn name(&self) -> Name {
+        self.0.clone()
+    }
+
+    pub(crate) fn is_there(&self) -> bool {
+        self.0.path().symlink_metadata().is_ok()
+    }
+}
+
+impl Drop for Tidy {
+    fn drop(&mut self) {
+        let path = self.0.path();
+        let _ = std::fs::remove_file(&path).or_else(|_| std::fs::remove_dir(&path));
+    }
+}
+
+/// The identity of a region as a word of text.
+pub(crate) fn identity(region: &Region) -> String {
+    region.geometry().identity.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Says on the standard error that a test did not run.
+pub(crate) fn skipped(test: &str, why: &str) {
+    // Not `eprintln!`, which the harness would keep to itself.
+    let _ = writeln!(std::io::stderr(), "SKIPPED: {test}: {why}");
+}
+
+pub(crate) fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// Goes round until `done` says so; fails at the deadline.
+pub(crate) fn until(what: &str, mut done: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !done() {
+        assert!(start.elapsed() < DEADLINE, "waited too long: {what}");
+        std::thread::yield_now();
+    }
+}
+
+/// A small generator with a seed that is printed, so that a failure can be tried again (SplitMix64).
+pub(crate) struct Numbers(u64);
+
+impl Numbers {
+    /// A generator with the seed in `RINGWAY_TEST_SEED`, or one of the moment.
+    pub(crate) fn seeded(test: &str) -> Self {
+        let given = std::env::var("RINGWAY_TEST_SEED").ok().and_then(|text| text.parse().ok());
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        let seed = given.unwrap_or(now.as_nanos() as u64);
+        println!("{test}: RINGWAY_TEST_SEED={seed}");
+        Self(seed)
+    }
+
+    pub(crate) fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % limit
+    }
+}
+
+/// The errand that this process was started for, if it was started for one.
+pub(crate) fn errand() -> Option<String> {
+    let errand = std::env::var(ERRAND).ok()?;
+    // Should the thread that started this process be gone already, the end of the input ends it.
+    let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
+    Some(errand)
+}
+
+/// The command that sends another process of this binary to the hidden test `entry`.
+pub(crate) fn command(entry: &str, errand: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    sent(&mut command, entry, errand);
+    command
+}
+
+/// Gives a command the arguments and the environment of an errand.
+pub(crate) fn sent(command: &mut Command, entry: &str, errand: &str) {
+    command.args([entry, "--exact", "--nocapture", "--test-threads=1"]).env(ERRAND, errand);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+}
+
+/// Answers whoever sent this process.
+pub(crate) fn answer(text: &str) {
+    let mut out = std::io::stdout().lock();
+    // If nobody listens any more there is nobody to tell.
+    let _ = writeln!(out, "@{text}").and_then(|()| out.flush());
+}
+
+/// Waits until the input ends: the other side is done with this process, or gone.
+pub(crate) fn stay() {
+    let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
+}
+
+/// Ends this process as a crash would: nothing is dropped, nothing flushed.
+pub(crate) fn die() -> ! {
+    let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+    unreachable!("a process survived its own SIGKILL")
+}
+
+/// Another process, killed when dropped.
+pub(crate) struct Party {
+    child: Child,
+    input: Option<ChildStdin>,
+    answers: Receiver<String>,
+}
+
+impl Party {
+    pub(crate) fn start(mut command: Command) -> Self {
+        let mut child = command.spawn().unwrap();
+        let input = child.stdin.take();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        let (sender, answers) = channel();
+        std::thread::spawn(move || {
+            for line in output.lines().map_while(Result::ok) {
+                // The harness may have begun the line.
+                if let Some((_, text)) = line.split_once('@') {
+                    let _ = sender.send(text.to_owned());
+                }
+            }
+        });
+        Self { child, input, answers }
+    }
+
+    /// Sends a line.
+    pub(crate) fn tell(&mut self, line: &str) {
+        let input = self.input.as_mut().expect("a party with a piped input");
+        writeln!(input, "{line}").and_then(|()| input.flush()).unwrap();
+    }
+
+    /// The next answer.
+    pub(crate) fn hear(&mut self) -> String {
+        self.answers.recv_timeout(DEADLINE).expect("an answer from the other process")
+    }
+
+    pub(crate) fn ask(&mut self, line: &str) -> String {
+        self.tell(line);
+        self.hear()
+    }
+
+    /// Kills it where it stands, and waits until nothing of it is left.
+    pub(crate) fn kill(&mut self) {
+        let _ = self.child.kill();
+        self.child.wait().unwrap();
+    }
+
+    /// Ends its input, and says whether it ended well.
+    pub(crate) fn finish(mut self) -> bool {
+        self.input = None;
+        self.ended().success()
+    }
+
+    /// Waits for its end.
+    pub(crate) fn ended(&mut self) -> std::process::ExitStatus {
+        let mut status = None;
+        until("the end of another process", || {
+            status = self.child.try_wait().unwrap();
+            status.is_some()
+        });
+        status.unwrap()
+    }
+}
+
+impl Drop for Party {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}

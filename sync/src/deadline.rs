@@ -1,0 +1,48 @@
+//! The moment at which a wait gives up.
+
+use ringway_shm::primitive::kernel;
+use std::time::{Duration, Instant};
+
+/// A moment on the monotonic clock, or never.
+///
+/// # Examples
+///
+/// ```
+/// use ringway_sync::Deadline;
+/// use std::time::{Duration, Instant};
+///
+/// assert!(Deadline::after(Duration::ZERO).has_passed());
+/// assert!(!Deadline::NEVER.has_passed());
+/// assert!(!Deadline::from(Instant::now() + Duration::from_secs(60)).has_passed());
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deadline(Option<Duration>);
+
+impl Deadline {
+    /// Wait as long as it takes.
+    pub const NEVER: Self = Self(None);
+
+    /// This long from now; one too far for the clock is never.
+    #[must_use]
+    pub fn after(timeout: Duration) -> Self {
+        Self(kernel::now().checked_add(timeout))
+    }
+
+    /// Is the moment here?
+    #[must_use]
+    pub fn has_passed(&self) -> bool {
+        self.0.is_some_and(|moment| kernel::now() >= moment)
+    }
+}
+
+impl From<Duration> for Deadline {
+    fn from(timeout: Duration) -> Self {
+        Self::after(timeout)
+    }
+}
+
+impl From<Instant> for Deadline {
+    fn from(moment: Instant) -> Self {
+        Self::after(moment.saturating_duration_since(Instant::now()))
+    }
+}
