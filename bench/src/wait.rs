@@ -65,6 +65,7 @@ impl From<Halt> for io::Error {
 #[derive(Debug)]
 pub(crate) struct Deadline<'a> {
     end: Instant,
+    moment: ringway::Deadline,
     stop: &'a AtomicU64,
     polls_mask: u32,
 }
@@ -72,7 +73,14 @@ pub(crate) struct Deadline<'a> {
 impl<'a> Deadline<'a> {
     /// `limit` from now, or earlier, when `stop` is no longer zero. `yields` gives the core away at each poll.
     pub(crate) fn new(limit: Duration, stop: &'a AtomicU64, yields: bool) -> Self {
-        Self { end: Instant::now() + limit, stop, polls_mask: if yields { 0 } else { POLLS_MASK } }
+        let moment = ringway::Deadline::after(limit);
+        Self { end: Instant::now() + limit, moment, stop, polls_mask: if yields { 0 } else { POLLS_MASK } }
+    }
+
+    /// The end as Ringway's own waiting calls take it.
+    #[inline(always)]
+    pub(crate) fn moment(&self) -> ringway::Deadline {
+        self.moment
     }
 
     /// The start of one wait.

@@ -97,6 +97,11 @@ impl ProducerCursor {
         corruption
     }
 
+    /// Has it met what cannot be? Then it writes no more.
+    pub(crate) fn is_poisoned(&self) -> bool {
+        self.poison.is_some()
+    }
+
     /// Counts `units` as written, without telling the consumer.
     #[inline(always)]
     pub(crate) fn advance(&mut self, units: u64) {
@@ -105,7 +110,6 @@ impl ProducerCursor {
 
     /// Tells the consumer of everything written.
     #[inline(always)]
-    #[cfg_attr(feature = "model", track_caller)]
     pub(crate) fn publish(&self, control: &Control) {
         // Release: the payload and its headers are there before the position. Pairs with the Acquire in
         // `ConsumerCursor::refresh`.
@@ -179,7 +183,6 @@ impl ConsumerCursor {
 
     /// Gives everything read back to the producer.
     #[inline(always)]
-    #[cfg_attr(feature = "model", track_caller)]
     pub(crate) fn release(&self, control: &Control) {
         // Release: the payload was read before it is free. Pairs with the Acquire in `ProducerCursor::refresh`.
         control.consumer.head.store(self.head, Ordering::Release);

@@ -280,22 +280,22 @@ converts! {
     OpenError::Attach from AttachError;
 }
 
-/// A try's answer as a wait sees it: `None` is worth another try.
-pub(crate) fn settled<T>(result: Result<T, TrySendError>) -> Option<Result<T, SendError>> {
-    match result {
-        Ok(value) => Some(Ok(value)),
-        Err(TrySendError::Full { .. }) => None,
-        Err(TrySendError::TooLong { len, max }) => Some(Err(SendError::TooLong { len, max })),
-        Err(TrySendError::Corrupt(corruption)) => Some(Err(corruption.into())),
-    }
+/// A try's answer as a wait that has ended gives it.
+#[inline(always)]
+pub(crate) fn settled<T>(result: Result<T, TrySendError>) -> Result<T, SendError> {
+    result.map_err(|error| match error {
+        TrySendError::Full { .. } => SendError::TimedOut,
+        TrySendError::TooLong { len, max } => SendError::TooLong { len, max },
+        TrySendError::Corrupt(corruption) => SendError::Corrupt(corruption),
+    })
 }
 
-/// A try's answer as a wait sees it: `None` is worth another try.
-pub(crate) fn arrived<T>(result: Result<T, TryRecvError>) -> Option<Result<T, RecvError>> {
-    match result {
-        Ok(value) => Some(Ok(value)),
-        Err(TryRecvError::Empty) => None,
-        Err(TryRecvError::TooSmall { needed }) => Some(Err(RecvError::TooSmall { needed })),
-        Err(TryRecvError::Corrupt(corruption)) => Some(Err(corruption.into())),
-    }
+/// A try's answer as a wait that has ended gives it.
+#[inline(always)]
+pub(crate) fn arrived<T>(result: Result<T, TryRecvError>) -> Result<T, RecvError> {
+    result.map_err(|error| match error {
+        TryRecvError::Empty => RecvError::TimedOut,
+        TryRecvError::TooSmall { needed } => RecvError::TooSmall { needed },
+        TryRecvError::Corrupt(corruption) => RecvError::Corrupt(corruption),
+    })
 }

@@ -1,12 +1,11 @@
 //! The ring's shared bytes: the one module that touches them.
 //!
 //! Everything here is safe to call with any position, whatever a peer wrote: a position is masked into the data
-//! section, and a length that does not fit is a bug of ours, asserted. What a peer wrote may be nonsense; it is never
-//! out of bounds.
+//! section, and what would run over the end of the mapping is a bug of ours, asserted. What a peer wrote may be nonsense;
+//! it is never out of bounds.
 //!
 //! ```text
-//!   position & mask ──▶ offset      one copy if it ends before the section does, or the mapping is mirrored;
-//!                                   else two: to the end, and from the start
+//!   position & mask ──▶ offset      offset + len <= mapped      mapped: the section, or twice the section if mirrored
 //! ```
 
 #![allow(unsafe_code)] // because raw shared memory is this file's one job; its callers have none.
@@ -64,15 +63,26 @@ impl Memory {
 #[derive(Debug)]
 pub(crate) struct Bytes {
     memory: Memory,
-    capacity: u64,
+    mask: u64,
+    /// Bytes in a row from the start of the section: its capacity, or twice that if mirrored.
+    mapped: u64,
 }
 
 impl Bytes {
     /// The first `capacity` bytes of the data section, a power of two that `setup` has checked.
     pub(crate) fn new(memory: Memory, capacity: u64) -> Self {
         assert!(capacity.is_power_of_two() && capacity >= 8 && capacity <= memory.data_len as u64);
-        assert!(memory.mirror.is_none() || capacity == memory.data_len as u64);
-        Self { memory, capacity }
+        let mapped = match &memory.mirror {
+            Some(mirror) => {
+                assert!(
+                    capacity == mirror.len() as u64,
+                    "a mirror shows the section again right behind its end"
+                );
+                2 * capacity
+            }
+            None => capacity,
+        };
+        Self { memory, mask: capacity - 1, mapped }
     }
 
     #[inline(always)]
@@ -82,19 +92,24 @@ impl Bytes {
 
     #[inline(always)]
     pub(crate) fn capacity(&self) -> u64 {
-        self.capacity
+        self.mask + 1
     }
 
-    /// Do the bytes behind the end show the start again?
+    /// Bytes in a row from a position on, before the mapping ends.
     #[inline(always)]
-    pub(crate) fn is_mirrored(&self) -> bool {
-        self.memory.mirror.is_some()
+    pub(crate) fn in_a_row(&self, position: u64) -> u64 {
+        self.mapped - self.offset(position)
+    }
+
+    /// Bytes from a position on to the end of the section.
+    pub(crate) fn to_end(&self, position: u64) -> u64 {
+        self.capacity() - self.offset(position)
     }
 
     /// Where a position lies in the section.
     #[inline(always)]
-    pub(crate) fn offset(&self, position: u64) -> u64 {
-        position & (self.capacity - 1)
+    fn offset(&self, position: u64) -> u64 {
+        position & self.mask
     }
 
     /// The word of the record header at a position; an odd position is rounded down.
@@ -115,76 +130,41 @@ impl Bytes {
 
     /// Copies private bytes to a position.
     #[inline(always)]
-    #[cfg_attr(feature = "model", track_caller)]
     pub(crate) fn write(&self, position: u64, source: &[u8]) {
-        let (offset, first) = self.first_part(position, source.len());
-        let target = self.memory.data.as_ptr().wrapping_add(offset);
-        // SAFETY: `first_part` keeps `offset + first` inside what is mapped; the source is private and as long.
-        unsafe { copy_in(source.as_ptr(), target, first) };
-        if first < source.len() {
-            let rest = &source[first..];
-            // SAFETY: what is left is shorter than the section (asserted in `first_part`) and starts at its start.
-            unsafe { copy_in(rest.as_ptr(), self.memory.data.as_ptr(), rest.len()) };
-        }
-    }
-
-    /// Copies `len` bytes from a position into private memory that has room for them.
-    ///
-    /// # Safety
-    ///
-    /// - `target` is writable for `len` bytes of private memory.
-    #[inline(always)]
-    #[cfg_attr(feature = "model", track_caller)]
-    unsafe fn read_raw(&self, position: u64, target: *mut u8, len: usize) {
-        let (offset, first) = self.first_part(position, len);
-        let source = self.memory.data.as_ptr().wrapping_add(offset);
-        // SAFETY: `first_part` keeps `offset + first` inside what is mapped; the target is private and as long.
-        unsafe { copy_out(source, target, first) };
-        if first < len {
-            // SAFETY: what is left is shorter than the section and starts at its start; the target has room for it.
-            unsafe { copy_out(self.memory.data.as_ptr(), target.wrapping_add(first), len - first) };
-        }
+        let target = self.address(position, source.len());
+        // SAFETY: `address` keeps the target inside what is mapped; the source is private and as long.
+        unsafe { copy_in(source.as_ptr(), target, source.len()) };
     }
 
     /// Fills a private slice from a position.
     #[inline(always)]
-    #[cfg_attr(feature = "model", track_caller)]
     pub(crate) fn read(&self, position: u64, target: &mut [u8]) {
-        // SAFETY: a private slice of that length.
-        unsafe { self.read_raw(position, target.as_mut_ptr(), target.len()) }
+        let source = self.address(position, target.len());
+        // SAFETY: `address` keeps the source inside what is mapped; the target is private and as long.
+        unsafe { copy_out(source, target.as_mut_ptr(), target.len()) };
     }
 
     /// Makes `target` hold exactly the `len` bytes at a position.
     #[inline(always)]
-    #[cfg_attr(feature = "model", track_caller)]
     pub(crate) fn read_vec(&self, position: u64, target: &mut Vec<u8>, len: usize) {
+        let source = self.address(position, len);
         target.clear();
         target.reserve(len);
-        // SAFETY: just reserved.
-        unsafe { self.read_raw(position, target.as_mut_ptr(), len) };
+        // SAFETY: `address` keeps the source inside what is mapped; the target is private and has room for `len`.
+        unsafe { copy_out(source, target.as_mut_ptr(), len) };
         // SAFETY: the capacity is at least `len`, and the copy has filled that many bytes.
         unsafe { target.set_len(len) };
     }
 
-    /// Address of `len` contiguous bytes at a position.
+    /// Address of `len` bytes in a row at a position.
     ///
     /// # Panics
     ///
-    /// When they are not contiguous here.
-    pub(crate) fn contiguous(&self, position: u64, len: usize) -> NonNull<u8> {
-        let (offset, first) = self.first_part(position, len);
-        assert!(first == len, "the caller keeps records contiguous");
-        // SAFETY: inside what is mapped, by `first_part`.
-        unsafe { self.memory.data.add(offset) }
-    }
-
-    /// Offset of a position, and how many of `len` bytes follow it before the section ends.
+    /// When that many are not in a row: a bug of the caller, who checks lengths by [`in_a_row`](Self::in_a_row).
     #[inline(always)]
-    fn first_part(&self, position: u64, len: usize) -> (usize, usize) {
-        let (offset, capacity) = (self.offset(position) as usize, self.capacity as usize);
-        assert!(len <= capacity, "the caller checks lengths against the capacity");
-        let first = if self.is_mirrored() { len } else { len.min(capacity - offset) };
-        (offset, first)
+    pub(crate) fn address(&self, position: u64, len: usize) -> *mut u8 {
+        assert!(len as u64 <= self.in_a_row(position), "a record runs over the end of the mapping");
+        self.memory.data.as_ptr().wrapping_add(self.offset(position) as usize)
     }
 }
 
@@ -240,7 +220,6 @@ impl<T: Copy + FromBytes + IntoBytes + Immutable> Slots<T> {
 
     /// Writes one slot.
     #[inline(always)]
-    #[cfg_attr(feature = "model", track_caller)]
     pub(crate) fn write(&self, position: u64, value: &T) {
         // SAFETY: a slot of the section, aligned; no reference covers it.
         unsafe { write_slot(self.slot(position).as_ptr(), *value) }
@@ -248,30 +227,30 @@ impl<T: Copy + FromBytes + IntoBytes + Immutable> Slots<T> {
 
     /// Reads one slot.
     #[inline(always)]
-    #[cfg_attr(feature = "model", track_caller)]
     pub(crate) fn read(&self, position: u64) -> T {
         // SAFETY: a slot of the section, aligned; no reference covers it.
         unsafe { read_slot(self.slot(position).as_ptr()) }
     }
 
     /// Writes slots from a position on, over the end if need be.
-    #[cfg_attr(feature = "model", track_caller)]
     pub(crate) fn write_many(&self, position: u64, values: &[T]) {
         assert!(values.len() as u64 <= self.capacity(), "the caller checks lengths against the capacity");
         let (first, rest) = values.split_at(self.before_end(position, values.len()));
-        for (at, part) in [(position, first), (position.wrapping_add(first.len() as u64), rest)] {
+        let second = position.wrapping_add(first.len() as u64);
+        for (at, part) in [(position, first), (second, rest)].into_iter().filter(|(_, part)| !part.is_empty())
+        {
             // SAFETY: the part's slots lie before the end of the section; the source is a private slice.
             unsafe { copy_in(part.as_ptr().cast(), self.slot(at).as_ptr().cast(), size_of_val(part)) };
         }
     }
 
     /// Reads slots from a position on, over the end if need be.
-    #[cfg_attr(feature = "model", track_caller)]
     pub(crate) fn read_many(&self, position: u64, values: &mut [T]) {
         assert!(values.len() as u64 <= self.capacity(), "the caller checks lengths against the capacity");
         let (first, rest) = values.split_at_mut(self.before_end(position, values.len()));
         let second = position.wrapping_add(first.len() as u64);
-        for (at, part) in [(position, first), (second, rest)] {
+        for (at, part) in [(position, first), (second, rest)].into_iter().filter(|(_, part)| !part.is_empty())
+        {
             // SAFETY: the part's slots lie before the end of the section; the target is a private slice, for which
             // every bit pattern is a value.
             unsafe { copy_out(self.slot(at).as_ptr().cast(), part.as_mut_ptr().cast(), size_of_val(part)) };

@@ -57,15 +57,18 @@ impl Region {
     /// assert_eq!(mine.geometry(), theirs.geometry());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn adopt(mut segment: Shmem, blueprint: &Blueprint, wait: Duration) -> Result<Self, CreateError> {
+    pub fn adopt(segment: Shmem, blueprint: &Blueprint, wait: Duration) -> Result<Self, CreateError> {
         let path = Path::new(DIRECTORY).join(segment.get_os_id().trim_start_matches('/'));
         let file = open_segment(&path)?;
-        let owner = segment.set_owner(false);
-        let mapping = map(Mapping::segment(segment), blueprint.region_len())?;
+        // Until it is a region, an owner's segment goes as any of the application's does: with its name.
+        let owner = segment.is_owner();
+        let mut mapping = map(Mapping::segment(segment), blueprint.region_len())?;
         let geometry = if owner { build(&mapping, blueprint)? } else { await_ready(&mapping, wait)? };
         geometry.expect(&blueprint.expected()).map_err(OpenError::Rejected)?;
         // The name is the only way to a descriptor; it must lead to the bytes that are mapped.
-        if file_identity(&file)? != identity(&mapping) {
+        let same = file_identity(&file)? == identity(&mapping);
+        mapping.disown();
+        if !same {
             return Err(OpenError::SegmentGone.into());
         }
         let mut region = Self::assemble(geometry, mapping, file, false, None);
@@ -92,7 +95,8 @@ fn build(mapping: &Mapping, blueprint: &Blueprint) -> Result<Geometry, CreateErr
         return Err(CreateError::SegmentTooSmall { found, needed });
     }
     // SAFETY: exactly the range of the mapping, which lives through the call.
-    reserved(unsafe { kernel::populate(mapping.start().as_ptr(), mapping.len()) }, needed)?;
+    let populated = unsafe { kernel::populate(mapping.start().as_ptr(), mapping.len()) };
+    reserved(populated, needed, "reserving a segment's pages")?;
     let superblock = blueprint.superblock(&birth()?);
     let version = version(mapping);
     // Relaxed: parties that attach while we rebuild a used segment were the application's to keep away.

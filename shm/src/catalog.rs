@@ -6,6 +6,7 @@ use crate::name::{DIRECTORY, Name};
 use crate::named::{remove, remove_leftover};
 use crate::primitive::kernel;
 use crate::region::{ATTACHED, read_geometry};
+use rustix::fs::FileType;
 use rustix::io::Errno;
 use std::os::fd::AsFd;
 use std::path::Path;
@@ -51,7 +52,9 @@ pub fn list() -> Result<Vec<Entry>, SystemError> {
 /// One entry; `None` when the name is gone by now.
 fn look(name: Name) -> Option<Entry> {
     let stat = kernel::stat_path(&name.path()).ok()?;
-    let opened = kernel::open(&name.path(), true);
+    // Opening a pipe or a device would be more than looking.
+    let is_file = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
+    let opened = if is_file { kernel::open(&name.path(), true) } else { Err(Errno::NXIO) };
     let (in_use, geometry) = match &opened {
         Ok(file) => {
             let in_use = kernel::is_locked(file, ATTACHED).unwrap_or(true);

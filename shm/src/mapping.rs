@@ -26,15 +26,15 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 pub(crate) struct Mapping {
     start: NonNull<u8>,
     len: usize,
-    /// Unmaps at drop.
-    _keeper: Keeper,
+    /// Unmaps at drop; takes an owned segment's name away, too.
+    keeper: Keeper,
     #[cfg(feature = "model")]
     pub(crate) number: u64,
 }
 
 enum Keeper {
     File { _file: MmapRaw },
-    Segment { _segment: Shmem },
+    Segment { segment: Shmem },
 }
 
 impl core::fmt::Debug for Keeper {
@@ -84,7 +84,14 @@ impl Mapping {
     /// Takes over a segment that is mapped already.
     pub(crate) fn segment(segment: Shmem) -> Result<Self> {
         let (start, len) = (segment.as_ptr(), segment.len());
-        Self::kept(start, len, Keeper::Segment { _segment: segment })
+        Self::kept(start, len, Keeper::Segment { segment })
+    }
+
+    /// From now on a segment's name is no matter of the mapping.
+    pub(crate) fn disown(&mut self) {
+        if let Keeper::Segment { segment } = &mut self.keeper {
+            segment.set_owner(false);
+        }
     }
 
     fn kept(start: *mut u8, len: usize, keeper: Keeper) -> Result<Self> {
@@ -99,7 +106,7 @@ impl Mapping {
         Ok(Self {
             start,
             len,
-            _keeper: keeper,
+            keeper,
             #[cfg(feature = "model")]
             number,
         })

@@ -171,15 +171,21 @@ impl Region {
         blueprint: &Blueprint,
         permissions: Permissions,
     ) -> Result<Self, CreateError> {
-        let deadline = kernel::now().saturating_add(PATIENCE);
+        let mut deadline = None;
         loop {
             match open_now(&name, Some(&blueprint.expected()), Access::default()) {
                 Err(OpenError::NotFound { .. }) => {}
                 other => return Ok(other?),
             }
             match Self::create(name.clone(), blueprint, permissions) {
-                // Created and perhaps removed again by others in between: go round, but not for ever.
-                Err(CreateError::Exists { .. }) if kernel::now() < deadline => {}
+                // Created and perhaps removed again by others in between: go round, but not for ever. The patience
+                // begins here, so that what was spent on waiting above does not end it before the new one is looked at.
+                Err(error @ CreateError::Exists { .. }) => {
+                    let now = kernel::now();
+                    if now >= *deadline.get_or_insert(now.saturating_add(PATIENCE)) {
+                        return Err(error);
+                    }
+                }
                 other => return other,
             }
         }
@@ -210,20 +216,18 @@ pub(crate) fn open_now(
             }
         } else if attach(&file)? {
             let geometry = read_geometry(file.as_fd(), access.read_only)?;
-            if let Some(expected) = expected {
-                geometry.expect(expected)?;
-            }
-            match map_named(name, &file, &geometry, access.read_only)? {
-                Some(mapping) => {
-                    return Ok(Region::assemble(
-                        geometry,
-                        mapping,
-                        file,
-                        access.read_only,
-                        Some(name.clone()),
-                    ));
+            let fits = expected.map_or(Ok(()), |expected| geometry.expect(expected));
+            match fits.map_err(OpenError::Rejected).and_then(|()| map_named(name, &file, &geometry, access)) {
+                Ok(Some(mapping)) => {
+                    let name = Some(name.clone());
+                    return Ok(Region::assemble(geometry, mapping, file, access.read_only, name));
                 }
-                None => continue,
+                Ok(None) => continue,
+                Err(error) => {
+                    // For a moment this was a party: if the last other one left meanwhile, the name goes with us.
+                    give_up(&file, &geometry, access.read_only, &path);
+                    return Err(error);
+                }
             }
         }
         // Somebody is taking the name away: it will be gone in a moment, or they died and the lock is free.
@@ -261,10 +265,10 @@ fn map_named(
     name: &Name,
     file: &OwnedFd,
     geometry: &Geometry,
-    read_only: bool,
+    access: Access,
 ) -> Result<Option<Mapping>, OpenError> {
     let doing = "mapping a region";
-    if read_only {
+    if access.read_only {
         return Ok(Some(Mapping::file(file.as_fd(), geometry.region_len, true).doing(doing)?));
     }
     match Mapping::posix(&name.posix(), geometry.region_len) {
@@ -276,14 +280,18 @@ fn map_named(
 
 /// Gives a named region up: the last party of a [`Lifetime::LastParty`] region takes the name away.
 pub(crate) fn leave(region: &Region, name: &Name) {
+    give_up(region.file(), region.geometry(), region.is_read_only(), &name.path());
+}
+
+/// Gives ATTACHED back, and takes the name away if nobody else has it and it is not to stay.
+fn give_up(file: &OwnedFd, geometry: &Geometry, read_only: bool, path: &Path) {
     // Nothing here can be reported to anybody, and whatever fails leaves at most a leftover, which the next one finds.
-    let file = region.file();
     let _ = kernel::unlock(file, ATTACHED);
-    if region.geometry().lifetime == Lifetime::LastParty
-        && !region.is_read_only()
+    if geometry.lifetime == Lifetime::LastParty
+        && !read_only
         && kernel::try_lock(file, ATTACHED, true) == Ok(true)
     {
-        let _ = remove(&name.path(), file);
+        let _ = remove(path, file);
     }
 }
 

@@ -280,21 +280,29 @@ impl Drop for Claim {
 /// Turns an empty file into a region that nobody else can see yet: length, pages, superblock.
 pub(crate) fn fill(file: &OwnedFd, blueprint: &Blueprint) -> Result<Geometry, CreateError> {
     let len = blueprint.region_len();
-    kernel::truncate(file.as_fd(), len).doing("sizing a region")?;
-    reserved(kernel::reserve(file.as_fd(), len), len)?;
+    // A memory file has no limit of its own: asked for more than there is, the kernel would kill processes to find it.
+    if len > kernel::memory_total() {
+        return Err(CreateError::NoRoom { needed: len });
+    }
+    reserved(kernel::truncate(file.as_fd(), len), len, "sizing a region")?;
+    reserved(kernel::reserve(file.as_fd(), len), len, "reserving a region's pages")?;
     let superblock = blueprint.superblock(&birth()?);
     kernel::write_start(file.as_fd(), superblock.as_bytes()).doing("writing a superblock")?;
     Ok(Geometry::check(&superblock, len, &superblock.boot, false).map_err(OpenError::Rejected)?)
 }
 
 /// Reads "no room" out of the ways in which the kernel says it.
-pub(crate) fn reserved(result: rustix::io::Result<()>, needed: u64) -> Result<(), CreateError> {
+pub(crate) fn reserved(
+    result: rustix::io::Result<()>,
+    needed: u64,
+    doing: &'static str,
+) -> Result<(), CreateError> {
     match result {
         Ok(()) => Ok(()),
         Err(Errno::NOSPC | Errno::NOMEM | Errno::DQUOT | Errno::FBIG | Errno::FAULT) => {
             Err(CreateError::NoRoom { needed })
         }
-        Err(errno) => Err(SystemError::new("reserving a region's pages", errno).into()),
+        Err(errno) => Err(SystemError::new(doing, errno).into()),
     }
 }
 

@@ -1,13 +1,13 @@
 //! How a region without a name reaches another process: by its descriptor, over a socket or through `exec`.
 //!
 //! ```text
-//!   sender ──send──▶ Unix socket ──receive──▶ a description of our own ─ in memory? sealed? ─ superblock ─ map
+//!   sender ──send──▶ Unix socket ──receive──▶ in memory? sealed? ─ a description of our own ─ superblock ─ map
 //!   parent ──inheritable──▶ exec ──inherited(number)──▶ the same
 //! ```
 //!
 //! A descriptor that came from another process shares that process's open description, and with it its locks. So the
-//! receiver opens the file afresh through `/proc/self/fd`. It takes nothing but a sealed file in memory: anything else
-//! could shrink under it, or stall it behind a file system of somebody's making.
+//! receiver opens the file afresh through `/proc/self/fd`. It takes nothing but a sealed file in memory, and does not even
+//! open anything else: that could shrink under it, or stall it behind a file system of somebody's making.
 
 #![allow(unsafe_code)] // because a received descriptor's buffer is laid out by hand.
 
@@ -133,19 +133,19 @@ impl Region {
     /// ```
     pub fn inherited(number: i32, expected: &Expected) -> Result<Self, OpenError> {
         let doing = "attaching to a region";
+        match kernel::is_sealed(number) {
+            Ok(true) => {}
+            Ok(false) => return Err(OpenError::NotSealed),
+            Err(Errno::BADF) => return Err(OpenError::NoDescriptor),
+            Err(Errno::INVAL) => return Err(OpenError::NotAFile),
+            Err(errno) => return Err(SystemError::new(doing, errno).into()),
+        }
         let file = match kernel::reopen(number, false) {
             Ok(file) => file,
             Err(Errno::NOENT) => return Err(OpenError::NoDescriptor),
             Err(Errno::ACCESS | Errno::PERM) => return Err(OpenError::PermissionDenied),
-            Err(Errno::NXIO | Errno::ISDIR) => return Err(OpenError::NotAFile),
             Err(errno) => return Err(SystemError::new(doing, errno).into()),
         };
-        if !kernel::is_in_memory(file.as_fd()).doing(doing)? {
-            return Err(OpenError::NotAFile);
-        }
-        if !kernel::is_sealed(file.as_fd()).doing(doing)? {
-            return Err(OpenError::NotSealed);
-        }
         let geometry = read_geometry(file.as_fd(), false)?;
         geometry.expect(expected)?;
         let mapping = Mapping::file(file.as_fd(), geometry.region_len, false).doing(doing)?;

@@ -1,4 +1,4 @@
-//! Ringway itself: the safe, copying calls, busy polled.
+//! Ringway itself: the safe, copying, waiting calls, which poll at first.
 //!
 //! `ringway slots` has typed slots, `ringway bytes` records of any length.
 
@@ -6,7 +6,7 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
 
-use ringway::{Config, Region, TryRecvError, TrySendError, Wrap, bytes, slots};
+use ringway::{Config, RecvError, Region, SendError, Wrap, bytes, slots};
 
 use super::{System, sole};
 use crate::endpoint::{Caller, Channel, RecordConsumer, RecordProducer, Shape, SlotConsumer, SlotProducer};
@@ -29,33 +29,14 @@ pub(super) fn systems() -> Vec<System> {
     vec![slots.clone(), slots.again(), bytes.clone(), bytes.again()]
 }
 
-/// Repeats a call that does not wait until it has an answer.
-#[inline(always)]
-fn sent<R>(deadline: &Deadline<'_>, mut attempt: impl FnMut() -> Result<R, TrySendError>) -> Result<R, Halt> {
-    let mut wait = deadline.wait();
-    loop {
-        match attempt() {
-            Ok(answer) => return Ok(answer),
-            Err(TrySendError::Full { .. }) => wait.poll()?,
-            Err(_) => return Err(Halt::Closed),
-        }
-    }
+/// A failed send as the end of a sample.
+fn send_failed(error: SendError) -> Halt {
+    if error == SendError::TimedOut { Halt::Late } else { Halt::Closed }
 }
 
-/// Repeats a call that does not wait until it has an answer.
-#[inline(always)]
-fn received<R>(
-    deadline: &Deadline<'_>,
-    mut attempt: impl FnMut() -> Result<R, TryRecvError>,
-) -> Result<R, Halt> {
-    let mut wait = deadline.wait();
-    loop {
-        match attempt() {
-            Ok(answer) => return Ok(answer),
-            Err(TryRecvError::Empty) => wait.poll()?,
-            Err(_) => return Err(Halt::Closed),
-        }
-    }
+/// A failed receive as the end of a sample.
+fn recv_failed(error: RecvError) -> Halt {
+    if error == RecvError::TimedOut { Halt::Late } else { Halt::Closed }
 }
 
 /// A ring's descriptor for the peer.
@@ -86,28 +67,24 @@ impl Channel for SlotFlow {
 impl SlotProducer for slots::Producer<u64> {
     #[inline]
     fn send(&mut self, slot: u64, deadline: &Deadline<'_>) -> Result<(), Halt> {
-        sent(deadline, || self.try_send(&slot))
+        self.send_until(&slot, deadline.moment()).map_err(send_failed)
     }
 
     #[inline]
     fn send_batch(&mut self, slots: &[u64], deadline: &Deadline<'_>) -> Result<(), Halt> {
-        let mut rest = slots;
-        while !rest.is_empty() {
-            rest = &rest[sent(deadline, || self.try_send_many(rest))?..];
-        }
-        Ok(())
+        self.send_many_until(slots, deadline.moment()).map_err(send_failed)
     }
 }
 
 impl SlotConsumer for slots::Consumer<u64> {
     #[inline]
     fn receive(&mut self, deadline: &Deadline<'_>) -> Result<u64, Halt> {
-        received(deadline, || self.try_recv())
+        self.recv_until(deadline.moment()).map_err(recv_failed)
     }
 
     #[inline]
     fn receive_batch(&mut self, slots: &mut [u64], deadline: &Deadline<'_>) -> Result<usize, Halt> {
-        received(deadline, || self.try_recv_many(slots))
+        self.recv_many_until(slots, deadline.moment()).map_err(recv_failed)
     }
 }
 
@@ -142,14 +119,14 @@ fn capacity(shape: Shape) -> u64 {
 impl RecordProducer for bytes::Producer {
     #[inline]
     fn send(&mut self, message: &[u8], deadline: &Deadline<'_>) -> Result<(), Halt> {
-        sent(deadline, || self.try_send(message))
+        self.send_until(message, deadline.moment()).map_err(send_failed)
     }
 
     #[inline]
     fn send_batch(&mut self, messages: &[u8], length: usize, deadline: &Deadline<'_>) -> Result<(), Halt> {
         let mut batch = self.batch();
         for message in messages.chunks_exact(length) {
-            sent(deadline, || batch.try_send(message))?;
+            batch.send_until(message, deadline.moment()).map_err(send_failed)?;
         }
         Ok(())
     }
@@ -164,7 +141,7 @@ struct Records {
 impl RecordConsumer for Records {
     #[inline]
     fn receive(&mut self, message: &mut [u8], deadline: &Deadline<'_>) -> Result<(), Halt> {
-        received(deadline, || self.consumer.try_recv_into(message))?;
+        self.consumer.recv_into_until(message, deadline.moment()).map_err(recv_failed)?;
         Ok(())
     }
 
@@ -175,7 +152,8 @@ impl RecordConsumer for Records {
         length: usize,
         deadline: &Deadline<'_>,
     ) -> Result<usize, Halt> {
-        received(deadline, || self.consumer.try_recv_many(&mut self.messages))?;
+        let received = self.consumer.recv_many_until(&mut self.messages, deadline.moment());
+        received.map_err(recv_failed)?;
         let mut count = 0;
         for (target, message) in messages.chunks_exact_mut(length).zip(self.messages.iter()) {
             if message.len() != length {
@@ -240,12 +218,12 @@ impl Caller for SlotEnd {
         for (word, bytes) in slot.iter_mut().zip(words) {
             *word = u64::from_le_bytes(*bytes);
         }
-        sent(deadline, || self.producer.try_send(&slot))
+        self.producer.send_until(&slot, deadline.moment()).map_err(send_failed)
     }
 
     #[inline]
     fn receive(&mut self, message: &mut [u8; 64], deadline: &Deadline<'_>) -> Result<(), Halt> {
-        let slot = received(deadline, || self.consumer.try_recv())?;
+        let slot = self.consumer.recv_until(deadline.moment()).map_err(recv_failed)?;
         let (words, _) = message.as_chunks_mut();
         for (bytes, word) in words.iter_mut().zip(slot) {
             *bytes = word.to_le_bytes();
@@ -292,12 +270,12 @@ impl ByteEnd {
 impl Caller for ByteEnd {
     #[inline]
     fn send(&mut self, message: &[u8; 64], deadline: &Deadline<'_>) -> Result<(), Halt> {
-        sent(deadline, || self.producer.try_send(message))
+        self.producer.send_until(message, deadline.moment()).map_err(send_failed)
     }
 
     #[inline]
     fn receive(&mut self, message: &mut [u8; 64], deadline: &Deadline<'_>) -> Result<(), Halt> {
-        received(deadline, || self.consumer.try_recv_into(message))?;
+        self.consumer.recv_into_until(message, deadline.moment()).map_err(recv_failed)?;
         Ok(())
     }
 }

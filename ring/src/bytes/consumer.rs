@@ -14,14 +14,17 @@ use crate::InPlace;
 use crate::config::Config;
 use crate::cursor::ConsumerCursor;
 use crate::error::{CreateError, Fault, OpenError, RecvError, TryRecvError, arrived};
-use crate::layout::{HEADER_LEN, PADDING, RECORD, record_len};
+use crate::layout::{HEADER_LEN, PADDING, RECORD, header, record_len};
 use crate::memory::Bytes;
 use crate::setup::Side;
 use core::ops::Deref;
 use ringway_shm::primitive::Ordering;
 use ringway_shm::{Access, Claim, Name, Region};
-use ringway_sync::{Deadline, poll};
+use ringway_sync::{Deadline, Pace};
 use std::sync::Arc;
+
+/// Looks in vain after which no stream is expected.
+const IDLE_LOOKS: u32 = 3;
 
 /// The receiving side of a byte ring. There is one at a time, in whatever process.
 ///
@@ -45,6 +48,9 @@ pub struct Consumer {
     cursor: ConsumerCursor,
     bytes: Bytes,
     length_max: u64,
+    /// Looks since something was there.
+    idle: u32,
+    pace: Pace,
     _claim: Claim,
 }
 
@@ -112,7 +118,14 @@ impl Consumer {
         let claim = Side::Consumer.claim(region)?;
         let cursor = ConsumerCursor::attach(bytes.memory().control(), bytes.capacity(), 8)
             .map_err(|corruption| OpenError::Attach(corruption.into()))?;
-        Ok(Self { cursor, length_max: length_max(bytes.capacity()), bytes, _claim: claim })
+        Ok(Self {
+            cursor,
+            length_max: length_max(bytes.capacity()),
+            bytes,
+            idle: 0,
+            pace: Pace::new(),
+            _claim: claim,
+        })
     }
 
     /// The ring's region.
@@ -139,7 +152,6 @@ impl Consumer {
     ///
     /// [`TryRecvError::Empty`] or [`TryRecvError::Corrupt`].
     #[inline]
-    #[cfg_attr(feature = "model", track_caller)]
     pub fn try_recv(&mut self, message: &mut Vec<u8>) -> Result<(), TryRecvError> {
         let len = self.next()?;
         self.bytes.read_vec(self.payload(), message, len);
@@ -169,13 +181,10 @@ impl Consumer {
         message: &mut Vec<u8>,
         deadline: impl Into<Deadline>,
     ) -> Result<(), RecvError> {
-        match self.try_recv(message) {
-            Err(TryRecvError::Empty) => {
-                let waited = poll(deadline.into(), || arrived(self.try_recv(message)));
-                waited.unwrap_or(Err(RecvError::TimedOut))
-            }
-            other => arrived(other).unwrap_or(Err(RecvError::TimedOut)),
-        }
+        let len = self.next_until(deadline)?;
+        self.bytes.read_vec(self.payload(), message, len);
+        self.release(len);
+        Ok(())
     }
 
     /// Receives the next message into a vector of its own, waiting while there is none.
@@ -195,7 +204,6 @@ impl Consumer {
     ///
     /// [`TryRecvError`]; a message that does not fit stays in the ring.
     #[inline]
-    #[cfg_attr(feature = "model", track_caller)]
     pub fn try_recv_into(&mut self, target: &mut [u8]) -> Result<usize, TryRecvError> {
         let len = self.next()?;
         let target = target.get_mut(..len).ok_or(TryRecvError::TooSmall { needed: len })?;
@@ -225,13 +233,11 @@ impl Consumer {
         target: &mut [u8],
         deadline: impl Into<Deadline>,
     ) -> Result<usize, RecvError> {
-        match self.try_recv_into(target) {
-            Err(TryRecvError::Empty) => {
-                let waited = poll(deadline.into(), || arrived(self.try_recv_into(target)));
-                waited.unwrap_or(Err(RecvError::TimedOut))
-            }
-            other => arrived(other).unwrap_or(Err(RecvError::TimedOut)),
-        }
+        let len = self.next_until(deadline)?;
+        let target = target.get_mut(..len).ok_or(RecvError::TooSmall { needed: len })?;
+        self.bytes.read(self.payload(), target);
+        self.release(len);
+        Ok(len)
     }
 
     /// Receives everything that is there now, as one copy of at most the room that `messages` was made for. Never
@@ -254,7 +260,6 @@ impl Consumer {
     /// assert_eq!(messages.iter().collect::<Vec<_>>(), [b"one", b"two"]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    #[cfg_attr(feature = "model", track_caller)]
     pub fn try_recv_many(&mut self, messages: &mut Messages) -> Result<(), TryRecvError> {
         messages.clear();
         // The first record is checked in the ring: it says whether anything fits at all, and skips padding.
@@ -263,11 +268,12 @@ impl Consumer {
         if needed > messages.room as u64 {
             return Err(TryRecvError::TooSmall { needed: needed as usize });
         }
-        let head = self.cursor.head();
-        let mut span = self.cursor.backlog().min(messages.room as u64);
-        if !self.bytes.is_mirrored() {
-            span = span.min(self.bytes.capacity() - self.bytes.offset(head));
+        // All that is there now, not only what was there at the last look.
+        if self.cursor.backlog() < messages.room as u64 {
+            self.cursor.refresh(self.bytes.memory().control())?;
         }
+        let head = self.cursor.head();
+        let span = self.cursor.backlog().min(messages.room as u64).min(self.bytes.in_a_row(head));
         self.bytes.read_vec(head, &mut messages.bytes, span as usize);
         match messages.find_end(self.length_max) {
             Ok(()) => {}
@@ -300,8 +306,8 @@ impl Consumer {
         messages: &mut Messages,
         deadline: impl Into<Deadline>,
     ) -> Result<(), RecvError> {
-        let waited = poll(deadline.into(), || arrived(self.try_recv_many(messages)));
-        waited.unwrap_or(Err(RecvError::TimedOut))
+        self.next_until(deadline)?;
+        arrived(self.try_recv_many(messages))
     }
 
     /// Looks at the next message where it is; it stays in the ring until it is released. Never waits.
@@ -325,7 +331,6 @@ impl Consumer {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[inline]
-    #[cfg_attr(feature = "model", track_caller)]
     pub fn try_peek(&mut self) -> Result<Peek<'_>, TryRecvError> {
         let len = self.next()?;
         Ok(Peek { consumer: self, len })
@@ -348,8 +353,7 @@ impl Consumer {
     /// [`RecvError::TimedOut`] or [`RecvError::Corrupt`].
     #[inline]
     pub fn peek_until(&mut self, deadline: impl Into<Deadline>) -> Result<Peek<'_>, RecvError> {
-        let waited = poll(deadline.into(), || arrived(self.next()));
-        let len = waited.unwrap_or(Err(RecvError::TimedOut))?;
+        let len = self.next_until(deadline)?;
         Ok(Peek { consumer: self, len })
     }
 
@@ -362,6 +366,37 @@ impl Consumer {
     #[must_use]
     pub unsafe fn in_place(self) -> InPlace<Self> {
         InPlace::new(self)
+    }
+
+    /// Finds the next record, waiting until a deadline while there is none.
+    #[inline(always)]
+    fn next_until(&mut self, deadline: impl Into<Deadline>) -> Result<usize, RecvError> {
+        match self.next() {
+            Ok(len) => Ok(len),
+            Err(error) => self.await_record(error, deadline.into()),
+        }
+    }
+
+    /// Waits, if the failure of a try was that nothing is there, until a record is.
+    #[inline(never)]
+    fn await_record(&mut self, failure: TryRecvError, deadline: Deadline) -> Result<usize, RecvError> {
+        let mut failure = failure;
+        let mut wait = self.pace.begin(deadline);
+        loop {
+            if failure != TryRecvError::Empty {
+                return arrived(Err(failure));
+            }
+            match self.next() {
+                Ok(len) => {
+                    self.pace.learn(self.cursor.backlog() > record_len(len as u64));
+                    return Ok(len);
+                }
+                Err(error) => failure = error,
+            }
+            if !wait.pause() {
+                return Err(RecvError::TimedOut);
+            }
+        }
     }
 
     /// Finds the next record; head then stands at its header, and the answer is the length of its payload.
@@ -377,40 +412,47 @@ impl Consumer {
 
     /// Looks whether the producer has sent anything.
     ///
-    /// The lines of the next record are asked for together with the producer's position, and not after it: when a
-    /// message has come meanwhile, the three transfers overlap.
+    /// After several looks in vain, the lines of the next record are asked for together with the producer's position, and
+    /// not after it: when a message has come meanwhile, the three transfers overlap. In a fast stream the producer would
+    /// still be writing them.
     #[inline(always)]
     fn look(&mut self) -> Result<(), TryRecvError> {
-        self.bytes.prefetch(self.cursor.head());
-        self.bytes.prefetch(self.cursor.head().wrapping_add(64));
+        if self.idle >= IDLE_LOOKS {
+            self.bytes.prefetch(self.cursor.head());
+            self.bytes.prefetch(self.cursor.head().wrapping_add(64));
+        }
         match self.cursor.refresh(self.bytes.memory().control())? {
-            0 => Err(TryRecvError::Empty),
-            _ => Ok(()),
+            0 => {
+                self.idle = self.idle.saturating_add(1);
+                Err(TryRecvError::Empty)
+            }
+            _ => {
+                self.idle = 0;
+                Ok(())
+            }
         }
     }
 
     /// Is this the header of a record that can stand at head?
     #[inline(always)]
     fn is_record(&self, word: u64) -> bool {
-        let (kind, length) = ((word >> 32) as u32, word & u64::from(u32::MAX));
-        let total = record_len(length);
-        kind == RECORD
-            && length <= self.length_max
-            && total <= self.cursor.backlog()
-            && (self.bytes.is_mirrored()
-                || total <= self.bytes.capacity() - self.bytes.offset(self.cursor.head()))
+        // Below RECORD's headers the difference wraps to something huge; above them it is huge.
+        let length = word.wrapping_sub(header(RECORD, 0));
+        length <= self.length_max
+            && record_len(length) <= self.cursor.backlog()
+            && record_len(length) <= self.bytes.in_a_row(self.cursor.head())
     }
 
     /// Skips the one padding record that may stand at the end, and finds the record at the start.
     #[cold]
     #[inline(never)]
     fn after_padding(&mut self, word: u64) -> Result<usize, TryRecvError> {
-        let head = self.cursor.head();
-        let offset = self.bytes.offset(head);
-        let to_end = self.bytes.capacity() - offset;
-        let is_padding = word == crate::layout::header(PADDING, (to_end - HEADER_LEN) as u32);
-        // A record follows its padding at once, in the same publication, so there is more than the padding.
-        if self.bytes.is_mirrored() || !is_padding || offset == 0 || to_end >= self.cursor.backlog() {
+        let to_end = self.bytes.to_end(self.cursor.head());
+        let is_padding = word == header(PADDING, (to_end - HEADER_LEN) as u32);
+        // There is none in a mirrored ring, and none at the start. A record follows its padding at once, in the same
+        // publication, so there is more than the padding.
+        let has_end = to_end < self.bytes.capacity() && to_end == self.bytes.in_a_row(self.cursor.head());
+        if !is_padding || !has_end || to_end >= self.cursor.backlog() {
             return Err(self.cursor.poison(Fault::Header { word }).into());
         }
         self.cursor.advance(to_end);
@@ -430,7 +472,6 @@ impl Consumer {
 
     /// Gives the record at head back.
     #[inline(always)]
-    #[cfg_attr(feature = "model", track_caller)]
     fn release(&mut self, len: usize) {
         self.cursor.advance(record_len(len as u64));
         self.cursor.release(self.bytes.memory().control());
@@ -459,7 +500,6 @@ impl Peek<'_> {
     ///
     /// When the part does not lie within the message.
     #[inline]
-    #[cfg_attr(feature = "model", track_caller)]
     pub fn read_at(&self, at: usize, target: &mut [u8]) {
         let end = at.checked_add(target.len());
         assert!(end.is_some_and(|end| end <= self.len), "{} bytes at {at} of {}", target.len(), self.len);
@@ -476,7 +516,6 @@ impl Peek<'_> {
 
     /// Takes the message from the ring.
     #[inline]
-    #[cfg_attr(feature = "model", track_caller)]
     pub fn release(self) {
         self.consumer.release(self.len);
     }
@@ -595,9 +634,8 @@ impl Deref for View<'_> {
     #[inline]
     fn deref(&self) -> &[u8] {
         let consumer = &*self.peek.consumer;
-        let start = consumer.bytes.contiguous(consumer.payload(), self.peek.len);
-        // SAFETY: contiguous and mapped (`contiguous`; `next` checked that the record does not run over the end unless
-        // mirrored), and by the promise at `Consumer::in_place` nobody writes it until it is released.
-        unsafe { core::slice::from_raw_parts(start.as_ptr(), self.peek.len) }
+        let start = consumer.bytes.address(consumer.payload(), self.peek.len);
+        // SAFETY: in a row and mapped (`address`), and by the promise at `Consumer::in_place` nobody writes it until it is released.
+        unsafe { core::slice::from_raw_parts(start, self.peek.len) }
     }
 }

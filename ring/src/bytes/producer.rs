@@ -20,7 +20,7 @@ use crate::setup::Side;
 use core::ops::{Deref, DerefMut};
 use ringway_shm::primitive::Ordering;
 use ringway_shm::{Access, Claim, Name, Region};
-use ringway_sync::{Deadline, poll};
+use ringway_sync::{Deadline, Pace};
 use std::sync::Arc;
 
 /// How much of the ring a batch may keep to itself before it publishes: this many parts to a ring.
@@ -47,6 +47,7 @@ pub struct Producer {
     cursor: ProducerCursor,
     bytes: Bytes,
     length_max: u64,
+    pace: Pace,
     _claim: Claim,
 }
 
@@ -121,7 +122,7 @@ impl Producer {
         let claim = Side::Producer.claim(region)?;
         let cursor = ProducerCursor::attach(bytes.memory().control(), bytes.capacity(), 8)
             .map_err(|corruption| OpenError::Attach(corruption.into()))?;
-        Ok(Self { cursor, length_max: length_max(bytes.capacity()), bytes, _claim: claim })
+        Ok(Self { cursor, length_max: length_max(bytes.capacity()), bytes, pace: Pace::new(), _claim: claim })
     }
 
     /// The ring's region.
@@ -148,10 +149,11 @@ impl Producer {
     ///
     /// [`TrySendError`]; nothing was sent.
     #[inline]
-    #[cfg_attr(feature = "model", track_caller)]
     pub fn try_send(&mut self, message: &[u8]) -> Result<(), TrySendError> {
-        let room = self.claim(message.len())?;
-        self.put(room, message);
+        match self.room_at_tail(message.len()) {
+            Some(room) => self.put(room, message),
+            None => self.put_after_all(message)?,
+        }
         self.cursor.publish(self.bytes.memory().control());
         Ok(())
     }
@@ -174,13 +176,12 @@ impl Producer {
     /// [`SendError`]; nothing was sent.
     #[inline]
     pub fn send_until(&mut self, message: &[u8], deadline: impl Into<Deadline>) -> Result<(), SendError> {
-        match self.try_send(message) {
-            Err(TrySendError::Full { .. }) => {
-                let waited = poll(deadline.into(), || settled(self.try_send(message)));
-                waited.unwrap_or(Err(SendError::TimedOut))
-            }
-            other => settled(other).unwrap_or(Err(SendError::TimedOut)),
+        if let Err(error) = self.try_send(message) {
+            let room = self.await_room(error, message.len(), deadline.into())?;
+            self.put(room, message);
+            self.cursor.publish(self.bytes.memory().control());
         }
+        Ok(())
     }
 
     /// Reserves room for a record of up to `len` bytes, to be written in the ring. Never waits.
@@ -229,8 +230,10 @@ impl Producer {
         len: usize,
         deadline: impl Into<Deadline>,
     ) -> Result<Reservation<'_>, SendError> {
-        let waited = poll(deadline.into(), || settled(self.claim(len)));
-        let room = waited.unwrap_or(Err(SendError::TimedOut))?;
+        let room = match self.claim(len) {
+            Ok(room) => room,
+            Err(error) => self.await_room(error, len, deadline.into())?,
+        };
         Ok(Reservation { producer: self, room })
     }
 
@@ -268,35 +271,77 @@ impl Producer {
         InPlace::new(self)
     }
 
-    /// Finds room for a record of `len` bytes at the tail.
+    /// Waits, if the failure of a try was that the ring is full, until there is room for a record of `len` bytes.
+    #[inline(never)]
+    fn await_room(
+        &mut self,
+        failure: TrySendError,
+        len: usize,
+        deadline: Deadline,
+    ) -> Result<Room, SendError> {
+        let mut failure = failure;
+        let mut wait = self.pace.begin(deadline);
+        loop {
+            let TrySendError::Full { needed, .. } = failure else {
+                return settled(Err(failure));
+            };
+            match self.claim_after_all(len) {
+                Ok(room) => {
+                    self.pace.learn(self.cursor.free() > needed);
+                    return Ok(room);
+                }
+                Err(error) => failure = error,
+            }
+            if !wait.pause() {
+                return Err(SendError::TimedOut);
+            }
+        }
+    }
+
+    /// Room for a record of `len` bytes right at the tail, by what is known already: the straight path.
+    #[inline(always)]
+    fn room_at_tail(&self, len: usize) -> Option<Room> {
+        let length = len as u64;
+        // The length first: what a record takes is only a number for one that is not too long.
+        let fits = length <= self.length_max
+            && record_len(length) <= self.bytes.in_a_row(self.cursor.tail())
+            && record_len(length) <= self.cursor.free();
+        fits.then_some(Room { padding: 0, len })
+    }
+
+    /// Room for a record of `len` bytes, with padding before it if it would run over the end, and with a look at the
+    /// consumer's position if there is too little.
     #[inline(always)]
     fn claim(&mut self, len: usize) -> Result<Room, TrySendError> {
+        match self.room_at_tail(len) {
+            Some(room) => Ok(room),
+            None => self.claim_after_all(len),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn claim_after_all(&mut self, len: usize) -> Result<Room, TrySendError> {
         let length = len as u64;
         if length > self.length_max {
             return Err(TrySendError::TooLong { len: length, max: self.length_max });
         }
-        let total = record_len(length);
-        let padding = self.padding_before(total);
+        let (tail, total) = (self.cursor.tail(), record_len(length));
+        let padding = if total <= self.bytes.in_a_row(tail) { 0 } else { self.bytes.to_end(tail) };
         let needed = padding + total;
-        if needed > self.cursor.free() {
-            self.look_for_room(needed)?;
+        let mut free = self.cursor.free();
+        if needed > free {
+            free = self.cursor.refresh(self.bytes.memory().control())?;
         }
-        Ok(Room { padding, len })
+        if needed <= free { Ok(Room { padding, len }) } else { Err(TrySendError::Full { needed, free }) }
     }
 
-    /// Looks whether the consumer has made enough room.
     #[cold]
     #[inline(never)]
-    fn look_for_room(&mut self, needed: u64) -> Result<(), TrySendError> {
-        let free = self.cursor.refresh(self.bytes.memory().control())?;
-        if needed <= free { Ok(()) } else { Err(TrySendError::Full { needed, free }) }
-    }
-
-    /// Bytes to skip so that a record of `total` bytes does not run over the end.
-    #[inline(always)]
-    fn padding_before(&self, total: u64) -> u64 {
-        let to_end = self.bytes.capacity() - self.bytes.offset(self.cursor.tail());
-        if to_end >= total || self.bytes.is_mirrored() { 0 } else { to_end }
+    fn put_after_all(&mut self, message: &[u8]) -> Result<(), TrySendError> {
+        let room = self.claim_after_all(message.len())?;
+        self.put(room, message);
+        Ok(())
     }
 
     /// Position of the payload of a record in `room`.
@@ -307,7 +352,6 @@ impl Producer {
 
     /// Copies a message into its room and counts it as written.
     #[inline(always)]
-    #[cfg_attr(feature = "model", track_caller)]
     fn put(&mut self, room: Room, message: &[u8]) {
         self.bytes.write(self.payload(room), message);
         self.close(room, message.len());
@@ -315,7 +359,6 @@ impl Producer {
 
     /// Writes the headers of a record whose payload of `len` bytes is in place, and counts it as written.
     #[inline(always)]
-    #[cfg_attr(feature = "model", track_caller)]
     fn close(&mut self, room: Room, len: usize) {
         debug_assert!(len <= room.len);
         let tail = self.cursor.tail();
@@ -363,7 +406,6 @@ impl Reservation<'_> {
     ///
     /// When the part does not lie within the reservation.
     #[inline]
-    #[cfg_attr(feature = "model", track_caller)]
     pub fn write_at(&mut self, at: usize, part: &[u8]) {
         let end = at.checked_add(part.len());
         assert!(
@@ -378,7 +420,6 @@ impl Reservation<'_> {
 
     /// Sends the record.
     #[inline]
-    #[cfg_attr(feature = "model", track_caller)]
     pub fn commit(self) {
         let len = self.room.len;
         self.commit_prefix(len);
@@ -390,7 +431,6 @@ impl Reservation<'_> {
     ///
     /// When more is committed than was reserved.
     #[inline]
-    #[cfg_attr(feature = "model", track_caller)]
     pub fn commit_prefix(self, len: usize) {
         assert!(len <= self.room.len, "{len} bytes of a reservation of {}", self.room.len);
         self.producer.close(self.room, len);
@@ -416,11 +456,16 @@ impl Batch<'_> {
     ///
     /// [`TrySendError`]; this message was not added, the ones before it were.
     #[inline]
-    #[cfg_attr(feature = "model", track_caller)]
     pub fn try_send(&mut self, message: &[u8]) -> Result<(), TrySendError> {
-        match self.producer.claim(message.len()) {
-            Ok(room) => {
+        let put = match self.producer.room_at_tail(message.len()) {
+            Some(room) => {
                 self.producer.put(room, message);
+                Ok(())
+            }
+            None => self.producer.put_after_all(message),
+        };
+        match put {
+            Ok(()) => {
                 if self.unpublished() >= self.producer.capacity() / BATCH_PARTS {
                     self.flush();
                 }
@@ -451,13 +496,12 @@ impl Batch<'_> {
     /// [`SendError`]; this message was not added, the ones before it were.
     #[inline]
     pub fn send_until(&mut self, message: &[u8], deadline: impl Into<Deadline>) -> Result<(), SendError> {
-        match self.try_send(message) {
-            Err(TrySendError::Full { .. }) => {
-                let waited = poll(deadline.into(), || settled(self.try_send(message)));
-                waited.unwrap_or(Err(SendError::TimedOut))
-            }
-            other => settled(other).unwrap_or(Err(SendError::TimedOut)),
+        if let Err(error) = self.try_send(message) {
+            // What has gathered was published by the try; this message joins the next.
+            let room = self.producer.await_room(error, message.len(), deadline.into())?;
+            self.producer.put(room, message);
         }
+        Ok(())
     }
 
     /// Bytes of the ring that have gathered and that the consumer cannot see yet.
@@ -468,8 +512,10 @@ impl Batch<'_> {
 
     /// Publishes what has gathered.
     #[inline]
-    #[cfg_attr(feature = "model", track_caller)]
     pub fn flush(&mut self) {
+        if self.producer.cursor.is_poisoned() {
+            return;
+        }
         self.producer.cursor.publish(self.producer.bytes.memory().control());
         self.published = self.producer.cursor.tail();
     }
@@ -535,9 +581,9 @@ impl Window<'_> {
     /// Gives the room back; nothing is sent.
     pub fn abort(self) {}
 
-    fn start(&self) -> core::ptr::NonNull<u8> {
+    fn start(&self) -> *mut u8 {
         let producer = &*self.reservation.producer;
-        producer.bytes.contiguous(producer.payload(self.reservation.room), self.reservation.room.len)
+        producer.bytes.address(producer.payload(self.reservation.room), self.reservation.room.len)
     }
 }
 
@@ -546,9 +592,9 @@ impl Deref for Window<'_> {
 
     #[inline]
     fn deref(&self) -> &[u8] {
-        // SAFETY: contiguous and mapped (`contiguous`), initialised since the kernel gave the page, and by the promise
+        // SAFETY: in a row and mapped (`address`), initialised since the kernel gave the page, and by the promise
         // at `Producer::in_place` nobody writes there while this producer holds the reservation.
-        unsafe { core::slice::from_raw_parts(self.start().as_ptr(), self.reservation.room.len) }
+        unsafe { core::slice::from_raw_parts(self.start(), self.reservation.room.len) }
     }
 }
 
@@ -556,6 +602,6 @@ impl DerefMut for Window<'_> {
     #[inline]
     fn deref_mut(&mut self) -> &mut [u8] {
         // SAFETY: as in `deref`; nobody reads beyond tail either, and the borrow of the window is unique.
-        unsafe { core::slice::from_raw_parts_mut(self.start().as_ptr(), self.reservation.room.len) }
+        unsafe { core::slice::from_raw_parts_mut(self.start(), self.reservation.room.len) }
     }
 }

@@ -16,8 +16,11 @@ use crate::memory::Slots;
 use crate::setup::Side;
 use core::ops::Deref;
 use ringway_shm::{Access, Claim, Name, Region};
-use ringway_sync::{Deadline, poll};
+use ringway_sync::{Deadline, Pace};
 use std::sync::Arc;
+
+/// Looks in vain after which no stream is expected.
+const IDLE_LOOKS: u32 = 3;
 
 /// Bytes from which on a slot has the better part of a cache line to itself.
 const LARGE_SLOT: usize = 32;
@@ -39,6 +42,9 @@ const LARGE_SLOT: usize = 32;
 pub struct Consumer<T> {
     cursor: ConsumerCursor,
     slots: Slots<T>,
+    /// Looks since something was there.
+    idle: u32,
+    pace: Pace,
     _claim: Claim,
 }
 
@@ -106,7 +112,7 @@ impl<T: Slot> Consumer<T> {
         let claim = Side::Consumer.claim(region)?;
         let cursor = ConsumerCursor::attach(slots.memory().control(), slots.capacity(), 1)
             .map_err(|corruption| OpenError::Attach(corruption.into()))?;
-        Ok(Self { cursor, slots, _claim: claim })
+        Ok(Self { cursor, slots, idle: 0, pace: Pace::new(), _claim: claim })
     }
 
     /// The ring's region.
@@ -127,14 +133,11 @@ impl<T: Slot> Consumer<T> {
     ///
     /// [`TryRecvError::Empty`] or [`TryRecvError::Corrupt`].
     #[inline(always)]
-    #[cfg_attr(feature = "model", track_caller)]
     pub fn try_recv(&mut self) -> Result<T, TryRecvError> {
         if self.cursor.backlog() == 0 {
-            self.look()?;
+            self.look_after_all()?;
         }
-        let value = self.slots.read(self.cursor.head());
-        self.release(1);
-        Ok(value)
+        Ok(self.take())
     }
 
     /// Receives the next value, waiting while there is none.
@@ -156,11 +159,11 @@ impl<T: Slot> Consumer<T> {
     #[inline]
     pub fn recv_until(&mut self, deadline: impl Into<Deadline>) -> Result<T, RecvError> {
         match self.try_recv() {
-            Err(TryRecvError::Empty) => {
-                let waited = poll(deadline.into(), || arrived(self.try_recv()));
-                waited.unwrap_or(Err(RecvError::TimedOut))
+            Ok(value) => Ok(value),
+            Err(error) => {
+                self.await_backlog(error, deadline.into())?;
+                Ok(self.take())
             }
-            other => arrived(other).unwrap_or(Err(RecvError::TimedOut)),
         }
     }
 
@@ -171,11 +174,9 @@ impl<T: Slot> Consumer<T> {
     ///
     /// [`TryRecvError::Empty`] or [`TryRecvError::Corrupt`].
     #[inline]
-    #[cfg_attr(feature = "model", track_caller)]
     pub fn try_recv_many(&mut self, values: &mut [T]) -> Result<usize, TryRecvError> {
         let count = self.there_are(values.len())?;
-        self.slots.read_many(self.cursor.head(), &mut values[..count]);
-        self.release(count);
+        self.take_many(&mut values[..count]);
         Ok(count)
     }
 
@@ -200,8 +201,12 @@ impl<T: Slot> Consumer<T> {
         values: &mut [T],
         deadline: impl Into<Deadline>,
     ) -> Result<usize, RecvError> {
-        let waited = poll(deadline.into(), || arrived(self.try_recv_many(values)));
-        waited.unwrap_or(Err(RecvError::TimedOut))
+        let count = match self.there_are(values.len()) {
+            Ok(count) => count,
+            Err(error) => self.await_backlog(error, deadline.into())?.min(values.len()),
+        };
+        self.take_many(&mut values[..count]);
+        Ok(count)
     }
 
     /// Looks at up to `count` values where they are: as many as are there now and lie before the ring's end. They stay
@@ -226,7 +231,6 @@ impl<T: Slot> Consumer<T> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[inline]
-    #[cfg_attr(feature = "model", track_caller)]
     pub fn try_peek_many(&mut self, count: usize) -> Result<Peek<'_, T>, TryRecvError> {
         let there = self.there_are(count)?;
         let count = self.slots.before_end(self.cursor.head(), there);
@@ -260,9 +264,10 @@ impl<T: Slot> Consumer<T> {
     /// [`RecvError::TimedOut`] or [`RecvError::Corrupt`].
     #[inline]
     pub fn peek_until(&mut self, deadline: impl Into<Deadline>) -> Result<Peek<'_, T>, RecvError> {
-        let waited = poll(deadline.into(), || arrived(self.there_are(1)));
-        let count = waited.unwrap_or(Err(RecvError::TimedOut))?;
-        Ok(Peek { consumer: self, count })
+        if let Err(error) = self.there_are(1) {
+            self.await_backlog(error, deadline.into())?;
+        }
+        Ok(Peek { consumer: self, count: 1 })
     }
 
     /// Allows reading through slices of the ring, on a promise.
@@ -276,20 +281,69 @@ impl<T: Slot> Consumer<T> {
         InPlace::new(self)
     }
 
+    /// Takes the value at head, which is there.
+    #[inline(always)]
+    fn take(&mut self) -> T {
+        let value = self.slots.read(self.cursor.head());
+        self.release(1);
+        value
+    }
+
+    /// Takes as many values as `values` has room for, which are there.
+    #[inline(always)]
+    fn take_many(&mut self, values: &mut [T]) {
+        self.slots.read_many(self.cursor.head(), values);
+        self.release(values.len());
+    }
+
+    /// Waits, if the failure of a try was that nothing is there, until something is; says how many values are.
+    #[inline(never)]
+    fn await_backlog(&mut self, failure: TryRecvError, deadline: Deadline) -> Result<usize, RecvError> {
+        let mut failure = failure;
+        let mut wait = self.pace.begin(deadline);
+        loop {
+            if failure != TryRecvError::Empty {
+                return arrived(Err(failure));
+            }
+            match self.look() {
+                Ok(()) => break,
+                Err(error) => failure = error,
+            }
+            if !wait.pause() {
+                return Err(RecvError::TimedOut);
+            }
+        }
+        self.pace.learn(self.cursor.backlog() > 1);
+        Ok(usize::try_from(self.cursor.backlog()).unwrap_or(usize::MAX))
+    }
+
     /// Looks whether the producer has sent anything.
     ///
-    /// The line of a large slot is asked for together with the producer's position, and not after it: when a value has
-    /// come meanwhile, the two transfers overlap. A line of several small slots would rather be taken away from a
-    /// producer that is still filling it.
+    /// After several looks in vain, the line of a large slot is asked for together with the producer's position, and not
+    /// after it: when a value has come meanwhile, the two transfers overlap. In a fast stream, or where several small
+    /// slots share a line, the producer would still be writing it.
     #[inline(always)]
     fn look(&mut self) -> Result<(), TryRecvError> {
-        if size_of::<T>() >= LARGE_SLOT {
+        if size_of::<T>() >= LARGE_SLOT && self.idle >= IDLE_LOOKS {
             self.slots.prefetch(self.cursor.head());
         }
         match self.cursor.refresh(self.slots.memory().control())? {
-            0 => Err(TryRecvError::Empty),
-            _ => Ok(()),
+            0 => {
+                self.idle = self.idle.saturating_add(1);
+                Err(TryRecvError::Empty)
+            }
+            _ => {
+                self.idle = 0;
+                Ok(())
+            }
         }
+    }
+
+    /// The same, off the straight path.
+    #[cold]
+    #[inline(never)]
+    fn look_after_all(&mut self) -> Result<(), TryRecvError> {
+        self.look()
     }
 
     /// How many of `count` values, at least one of which is wanted, are there. Looks again at the producer's position
@@ -308,7 +362,6 @@ impl<T: Slot> Consumer<T> {
 
     /// Gives the values at head back.
     #[inline(always)]
-    #[cfg_attr(feature = "model", track_caller)]
     fn release(&mut self, count: usize) {
         self.cursor.advance(count as u64);
         self.cursor.release(self.slots.memory().control());
@@ -343,7 +396,6 @@ impl<T: Slot> Peek<'_, T> {
     /// When `at` is not below [`len`](Self::len).
     #[inline]
     #[must_use]
-    #[cfg_attr(feature = "model", track_caller)]
     pub fn read(&self, at: usize) -> T {
         assert!(at < self.count, "value {at} of {}", self.count);
         self.consumer.slots.read(self.consumer.cursor.head().wrapping_add(at as u64))
@@ -351,7 +403,6 @@ impl<T: Slot> Peek<'_, T> {
 
     /// Takes all of the values from the ring.
     #[inline]
-    #[cfg_attr(feature = "model", track_caller)]
     pub fn release(self) {
         self.consumer.release(self.count);
     }
@@ -362,7 +413,6 @@ impl<T: Slot> Peek<'_, T> {
     ///
     /// When more are released than there are.
     #[inline]
-    #[cfg_attr(feature = "model", track_caller)]
     pub fn release_prefix(self, count: usize) {
         assert!(count <= self.count, "{count} values of {}", self.count);
         self.consumer.release(count);

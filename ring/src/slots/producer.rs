@@ -16,7 +16,7 @@ use crate::memory::Slots;
 use crate::setup::Side;
 use core::ops::{Deref, DerefMut};
 use ringway_shm::{Access, Claim, Name, Region};
-use ringway_sync::{Deadline, poll};
+use ringway_sync::{Deadline, Pace};
 use std::sync::Arc;
 
 /// The sending side of a ring of slots. There is one at a time, in whatever process.
@@ -37,6 +37,7 @@ use std::sync::Arc;
 pub struct Producer<T> {
     cursor: ProducerCursor,
     slots: Slots<T>,
+    pace: Pace,
     _claim: Claim,
 }
 
@@ -104,7 +105,7 @@ impl<T: Slot> Producer<T> {
         let claim = Side::Producer.claim(region)?;
         let cursor = ProducerCursor::attach(slots.memory().control(), slots.capacity(), 1)
             .map_err(|corruption| OpenError::Attach(corruption.into()))?;
-        Ok(Self { cursor, slots, _claim: claim })
+        Ok(Self { cursor, slots, pace: Pace::new(), _claim: claim })
     }
 
     /// The ring's region.
@@ -125,14 +126,11 @@ impl<T: Slot> Producer<T> {
     ///
     /// [`TrySendError::Full`] or [`TrySendError::Corrupt`]; nothing was sent.
     #[inline(always)]
-    #[cfg_attr(feature = "model", track_caller)]
     pub fn try_send(&mut self, value: &T) -> Result<(), TrySendError> {
         if self.cursor.free() == 0 {
             self.look_for_room(1)?;
         }
-        self.slots.write(self.cursor.tail(), value);
-        self.cursor.advance(1);
-        self.cursor.publish(self.slots.memory().control());
+        self.put(value);
         Ok(())
     }
 
@@ -154,13 +152,11 @@ impl<T: Slot> Producer<T> {
     /// [`SendError`]; nothing was sent.
     #[inline]
     pub fn send_until(&mut self, value: &T, deadline: impl Into<Deadline>) -> Result<(), SendError> {
-        match self.try_send(value) {
-            Err(TrySendError::Full { .. }) => {
-                let waited = poll(deadline.into(), || settled(self.try_send(value)));
-                waited.unwrap_or(Err(SendError::TimedOut))
-            }
-            other => settled(other).unwrap_or(Err(SendError::TimedOut)),
+        if let Err(error) = self.try_send(value) {
+            self.await_room(error, deadline.into())?;
+            self.put(value);
         }
+        Ok(())
     }
 
     /// Sends as many of `values` as there is room for now, published together, and says how many. Never waits.
@@ -183,7 +179,6 @@ impl<T: Slot> Producer<T> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[inline]
-    #[cfg_attr(feature = "model", track_caller)]
     pub fn try_send_many(&mut self, values: &[T]) -> Result<usize, TrySendError> {
         let count = self.room_for(values.len())?;
         self.slots.write_many(self.cursor.tail(), &values[..count]);
@@ -199,12 +194,41 @@ impl<T: Slot> Producer<T> {
     /// [`SendError::Corrupt`].
     #[inline]
     pub fn send_many(&mut self, values: &[T]) -> Result<(), SendError> {
-        let mut rest = values;
-        while !rest.is_empty() {
-            let sent = poll(Deadline::NEVER, || settled(self.try_send_many(rest)));
-            rest = &rest[sent.unwrap_or(Err(SendError::TimedOut))?..];
+        self.send_many_until(values, Deadline::NEVER)
+    }
+
+    /// Sends all of `values`, in as many parts as there is room for, waiting until a deadline.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`]; at [`SendError::TimedOut`] the first of the values were sent, those before the part that did not
+    /// fit. To know how many, use [`try_send_many`](Self::try_send_many).
+    #[inline]
+    pub fn send_many_until(&mut self, values: &[T], deadline: impl Into<Deadline>) -> Result<(), SendError> {
+        match self.try_send_many(values) {
+            Ok(sent) if sent == values.len() => Ok(()),
+            tried => self.send_rest(values, tried, deadline.into()),
         }
-        Ok(())
+    }
+
+    #[inline(never)]
+    fn send_rest(
+        &mut self,
+        values: &[T],
+        mut tried: Result<usize, TrySendError>,
+        deadline: Deadline,
+    ) -> Result<(), SendError> {
+        let mut rest = values;
+        loop {
+            match tried {
+                Ok(sent) => rest = &rest[sent..],
+                Err(error) => self.await_room(error, deadline)?,
+            }
+            if rest.is_empty() {
+                return Ok(());
+            }
+            tried = self.try_send_many(rest);
+        }
     }
 
     /// Reserves one slot, to be written in the ring. Never waits.
@@ -263,9 +287,10 @@ impl<T: Slot> Producer<T> {
     /// [`SendError`].
     #[inline]
     pub fn reserve_until(&mut self, deadline: impl Into<Deadline>) -> Result<Reservation<'_, T>, SendError> {
-        let waited = poll(deadline.into(), || settled(self.room_for(1)));
-        let count = waited.unwrap_or(Err(SendError::TimedOut))?;
-        Ok(Reservation { producer: self, count })
+        if let Err(error) = self.room_for(1) {
+            self.await_room(error, deadline.into())?;
+        }
+        Ok(Reservation { producer: self, count: 1 })
     }
 
     /// Allows writing through slices into the ring, on a promise.
@@ -278,6 +303,36 @@ impl<T: Slot> Producer<T> {
     #[must_use]
     pub unsafe fn in_place(self) -> InPlace<Self> {
         InPlace::new(self)
+    }
+
+    /// Writes and publishes one value, for which there is room.
+    #[inline(always)]
+    fn put(&mut self, value: &T) {
+        let tail = self.cursor.tail();
+        self.slots.write(tail, value);
+        self.cursor.advance(1);
+        self.cursor.publish(self.slots.memory().control());
+    }
+
+    /// Waits, if the failure of a try was that the ring is full, until it is not.
+    #[inline(never)]
+    fn await_room(&mut self, failure: TrySendError, deadline: Deadline) -> Result<(), SendError> {
+        let mut failure = failure;
+        let mut wait = self.pace.begin(deadline);
+        loop {
+            if !matches!(failure, TrySendError::Full { .. }) {
+                return settled(Err(failure));
+            }
+            match self.look_for_room(1) {
+                Ok(()) => break,
+                Err(error) => failure = error,
+            }
+            if !wait.pause() {
+                return Err(SendError::TimedOut);
+            }
+        }
+        self.pace.learn(self.cursor.free() > 1);
+        Ok(())
     }
 
     /// How many of `count` slots, at least one of which is wanted, there is room for. Looks again at the consumer's
@@ -329,7 +384,6 @@ impl<T: Slot> Reservation<'_, T> {
     ///
     /// When `at` is not below [`len`](Self::len).
     #[inline]
-    #[cfg_attr(feature = "model", track_caller)]
     pub fn write(&mut self, at: usize, value: &T) {
         assert!(at < self.count, "slot {at} of a reservation of {}", self.count);
         self.producer.slots.write(self.producer.cursor.tail().wrapping_add(at as u64), value);
@@ -337,7 +391,6 @@ impl<T: Slot> Reservation<'_, T> {
 
     /// Sends all of the slots.
     #[inline]
-    #[cfg_attr(feature = "model", track_caller)]
     pub fn commit(self) {
         let count = self.count;
         self.commit_prefix(count);
@@ -349,7 +402,6 @@ impl<T: Slot> Reservation<'_, T> {
     ///
     /// When more are committed than were reserved.
     #[inline]
-    #[cfg_attr(feature = "model", track_caller)]
     pub fn commit_prefix(self, count: usize) {
         assert!(count <= self.count, "{count} slots of a reservation of {}", self.count);
         self.producer.cursor.advance(count as u64);

@@ -22,7 +22,7 @@ pub struct Control {
 
 pub struct Side {
     own: u64,
-    seen: u64,
+    limit: u64,
     capacity: u64,
     control: *const Control,
     slots: *mut u64,
@@ -45,7 +45,7 @@ pub fn pop_through_the_door(consumer: &mut Consumer<u64>) -> Option<u64> {
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub fn push_by_hand(side: &mut Side, value: u64) -> bool {
-    if side.own.wrapping_sub(side.seen) + 1 > side.capacity && !look_for_room(side) {
+    if side.limit == side.own && !look_for_room(side) {
         return false;
     }
     // SAFETY: masked into the slots that `main` allocated.
@@ -64,46 +64,47 @@ pub fn push_by_hand(side: &mut Side, value: u64) -> bool {
 fn look_for_room(side: &mut Side) -> bool {
     // SAFETY: `main` keeps the control block alive.
     let control = unsafe { &*side.control };
-    let head = control.head.0.load(Ordering::Acquire);
-    if side.broken || head.wrapping_sub(side.seen) > side.own.wrapping_sub(side.seen) {
+    let limit = control.head.0.load(Ordering::Acquire).wrapping_add(side.capacity);
+    let free = limit.wrapping_sub(side.own);
+    if side.broken || free > side.capacity || free < side.limit.wrapping_sub(side.own) {
         side.broken = true;
         return false;
     }
-    side.seen = head;
-    side.own.wrapping_sub(head) < side.capacity
+    side.limit = limit;
+    free > 0
 }
 
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub fn pop_by_hand(side: &mut Side) -> Option<u64> {
-    // SAFETY: `main` keeps the control block alive.
-    let control = unsafe { &*side.control };
-    if side.seen == side.own {
-        let tail = control.tail.0.load(Ordering::Acquire);
-        let backlog = tail.wrapping_sub(side.own);
-        if backlog > side.capacity || side.broken {
-            break_off(side);
-            return None;
-        }
-        side.seen = tail;
-        if backlog == 0 {
-            return None;
-        }
+    if side.limit == side.own && !look_for_more(side) {
+        return None;
     }
     // SAFETY: masked into the slots that `main` allocated.
     let slot = unsafe { side.slots.add((side.own & side.mask) as usize) };
     // SAFETY: as above; published before tail was.
     let value = unsafe { slot.read_volatile() };
     side.own = side.own.wrapping_add(1);
+    // SAFETY: `main` keeps the control block alive.
+    let control = unsafe { &*side.control };
     control.head.0.store(side.own, Ordering::Release);
     Some(value)
 }
 
 #[cold]
 #[inline(never)]
-fn break_off(side: &mut Side) {
-    side.broken = true;
-    side.seen = side.own;
+fn look_for_more(side: &mut Side) -> bool {
+    // SAFETY: `main` keeps the control block alive.
+    let control = unsafe { &*side.control };
+    let tail = control.tail.0.load(Ordering::Acquire);
+    let backlog = tail.wrapping_sub(side.own);
+    if side.broken || backlog > side.capacity {
+        side.broken = true;
+        side.limit = side.own;
+        return false;
+    }
+    side.limit = tail;
+    backlog > 0
 }
 
 /// Runs all four once, so that they do what they say and nothing is left out as unused.
@@ -114,9 +115,16 @@ fn main() {
     let control = Control { tail: Line(AtomicU64::new(0)), head: Line(AtomicU64::new(0)) };
     let mut slots = [0u64; 8];
     let slots = slots.as_mut_ptr();
-    let side =
-        || Side { own: 0, seen: 0, capacity: 8, control: &raw const control, slots, mask: 7, broken: false };
-    let (mut left, mut right) = (side(), side());
+    let side = |limit| Side {
+        own: 0,
+        limit,
+        capacity: 8,
+        control: &raw const control,
+        slots,
+        mask: 7,
+        broken: false,
+    };
+    let (mut left, mut right) = (side(8), side(0));
     for value in 0..20 {
         assert!(push_through_the_door(black_box(&mut tx), value));
         assert_eq!(pop_through_the_door(black_box(&mut rx)), Some(value));

@@ -7,11 +7,13 @@
 //! hidden from the optimiser. A racing writer then yields garbage bytes, and nothing worse.
 //!
 //! ```text
-//!   length   how                                     (x86-64)
-//!   0..8     single bytes, volatile
-//!   8..16    two words that may overlap
-//!   16..=128 16-byte moves, the last may overlap
-//!   129..    memcpy through a hidden pointer
+//!   length     how                                                            (x86-64)
+//!   0..8       single bytes, volatile
+//!   8..=16     2 words      from the front and from the back, so that a length between is covered by an overlap
+//!   ..=32      2 pairs      of words, likewise
+//!   ..=64      4 pairs
+//!   ..=128     8 pairs
+//!   129..      memcpy through a hidden pointer
 //! ```
 //!
 //! What it deliberately does not do: order anything. The position words do (Release by the writer, Acquire by the
@@ -148,54 +150,83 @@ mod machine {
     /// Readable and writable for `len` bytes, `8 <= len <= SHORT_MAX`, no overlap.
     #[inline(always)]
     pub(super) unsafe fn short(source: *const u8, target: *mut u8, len: usize) {
-        if len < 16 {
-            // SAFETY: len >= 8, so the first word lies within.
-            unsafe { word(source, target) };
-            let last = len - 8;
-            // SAFETY: the last word ends at len.
-            unsafe { word(source.wrapping_add(last), target.wrapping_add(last)) };
-            return;
+        if len <= 16 {
+            // SAFETY: 8 <= len, so both words lie within.
+            unsafe { words(source, target, len - 8) };
+        } else if len <= 32 {
+            // SAFETY: 16 <= len, so both pairs lie within.
+            unsafe { pairs(source, target, len - 16) };
+        } else if len <= 64 {
+            // SAFETY: 32 <= len, so the two quads, from the front and to the end, lie within.
+            unsafe { quads(source, target, len - 32) };
+        } else {
+            // SAFETY: 64 < len: the first 64 bytes lie within.
+            unsafe { quads(source, target, 32) };
+            let last = len - 64;
+            // SAFETY: the last 64 bytes lie within.
+            unsafe { quads(source.wrapping_add(last), target.wrapping_add(last), 32) };
         }
-        let last = len - 16;
-        let mut at = 0;
-        while at < last {
-            // SAFETY: at + 16 <= len, since at < len - 16.
-            unsafe { pair(source.wrapping_add(at), target.wrapping_add(at)) };
-            at += 16;
-        }
-        // SAFETY: the last pair ends at len.
-        unsafe { pair(source.wrapping_add(last), target.wrapping_add(last)) };
     }
 
+    /// Copies the 8 bytes at 0 and the 8 at `last`.
+    ///
     /// # Safety
-    /// 8 bytes readable and writable.
+    /// Both ranges readable and writable.
     #[inline(always)]
-    unsafe fn word(source: *const u8, target: *mut u8) {
-        // SAFETY: plain moves within the 8 bytes that the caller vouches for; no flags, no stack.
+    unsafe fn words(source: *const u8, target: *mut u8, last: usize) {
+        // SAFETY: plain moves within the bytes that the caller vouches for; no flags, no stack.
         unsafe {
             asm!(
-                "mov {word}, qword ptr [{source}]",
-                "mov qword ptr [{target}], {word}",
-                source = in(reg) source,
-                target = in(reg) target,
-                word = out(reg) _,
+                "mov {a}, qword ptr [{source}]",
+                "mov {b}, qword ptr [{source} + {last}]",
+                "mov qword ptr [{target}], {a}",
+                "mov qword ptr [{target} + {last}], {b}",
+                source = in(reg) source, target = in(reg) target, last = in(reg) last,
+                a = out(reg) _, b = out(reg) _,
                 options(nostack, preserves_flags),
             );
         }
     }
 
+    /// Copies the 16 bytes at 0 and the 16 at `last`.
+    ///
     /// # Safety
-    /// 16 bytes readable and writable.
+    /// Both ranges readable and writable.
     #[inline(always)]
-    unsafe fn pair(source: *const u8, target: *mut u8) {
-        // SAFETY: unaligned moves within the 16 bytes that the caller vouches for; no flags, no stack.
+    unsafe fn pairs(source: *const u8, target: *mut u8, last: usize) {
+        // SAFETY: unaligned moves within the bytes that the caller vouches for; no flags, no stack.
         unsafe {
             asm!(
-                "movdqu {pair}, xmmword ptr [{source}]",
-                "movdqu xmmword ptr [{target}], {pair}",
-                source = in(reg) source,
-                target = in(reg) target,
-                pair = out(xmm_reg) _,
+                "movdqu {a}, xmmword ptr [{source}]",
+                "movdqu {b}, xmmword ptr [{source} + {last}]",
+                "movdqu xmmword ptr [{target}], {a}",
+                "movdqu xmmword ptr [{target} + {last}], {b}",
+                source = in(reg) source, target = in(reg) target, last = in(reg) last,
+                a = out(xmm_reg) _, b = out(xmm_reg) _,
+                options(nostack, preserves_flags),
+            );
+        }
+    }
+
+    /// Copies the 32 bytes at 0 and the 32 at `last`.
+    ///
+    /// # Safety
+    /// Both ranges readable and writable.
+    #[inline(always)]
+    unsafe fn quads(source: *const u8, target: *mut u8, last: usize) {
+        // SAFETY: unaligned moves within the bytes that the caller vouches for; no flags, no stack.
+        unsafe {
+            asm!(
+                "movdqu {a}, xmmword ptr [{source}]",
+                "movdqu {b}, xmmword ptr [{source} + 16]",
+                "movdqu {c}, xmmword ptr [{source} + {last}]",
+                "movdqu {d}, xmmword ptr [{source} + {last} + 16]",
+                "movdqu xmmword ptr [{target}], {a}",
+                "movdqu xmmword ptr [{target} + 16], {b}",
+                "movdqu xmmword ptr [{target} + {last}], {c}",
+                "movdqu xmmword ptr [{target} + {last} + 16], {d}",
+                source = in(reg) source, target = in(reg) target, last = in(reg) last,
+                a = out(xmm_reg) _, b = out(xmm_reg) _, c = out(xmm_reg) _, d = out(xmm_reg) _,
                 options(nostack, preserves_flags),
             );
         }

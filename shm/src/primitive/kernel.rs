@@ -93,6 +93,20 @@ pub fn now() -> Duration {
     Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
 }
 
+/// How many cores of the machine are running; 1 if the system does not say.
+///
+/// # Examples
+///
+/// ```
+/// assert!(ringway_shm::primitive::kernel::cores() >= 1);
+/// ```
+#[must_use]
+pub fn cores() -> usize {
+    // SAFETY: asks for a number; touches no memory of ours.
+    let cores = unsafe { libc::sysconf(libc::_SC_NPROCESSORS_ONLN) };
+    usize::try_from(cores).unwrap_or(1).max(1)
+}
+
 /// A new anonymous file that can be sealed.
 pub(crate) fn memfd(label: &CStr) -> Result<OwnedFd> {
     pass(Call::Memfd)?;
@@ -122,12 +136,21 @@ pub(crate) fn open(path: &Path, read_only: bool) -> Result<OwnedFd> {
 pub(crate) fn reopen(descriptor: i32, read_only: bool) -> Result<OwnedFd> {
     pass(Call::Reopen)?;
     let access = if read_only { OFlags::RDONLY } else { OFlags::RDWR };
-    rustix::fs::open(own_path(descriptor), access | OFlags::CLOEXEC, Mode::empty())
+    // A lease that the sender has on the file makes this fail, not wait.
+    rustix::fs::open(own_path(descriptor), access | OFlags::CLOEXEC | OFlags::NONBLOCK, Mode::empty())
 }
 
 /// The path under which this process sees one of its own descriptors.
 fn own_path(descriptor: i32) -> String {
     format!("/proc/self/fd/{descriptor}")
+}
+
+/// All the memory there is, swap included, in bytes.
+pub(crate) fn memory_total() -> u64 {
+    let info = rustix::system::sysinfo();
+    #[allow(clippy::unnecessary_cast)] // because the fields' type differs between targets.
+    let units = (info.totalram as u64).saturating_add(info.totalswap as u64);
+    units.saturating_mul(u64::from(info.mem_unit))
 }
 
 /// Sets the file's length.
@@ -204,14 +227,16 @@ pub(crate) fn seal(file: BorrowedFd<'_>) -> Result<()> {
     rustix::fs::fcntl_add_seals(file, SEALS)
 }
 
-/// Does the file carry all of [`SEALS`]?
-pub(crate) fn is_sealed(file: BorrowedFd<'_>) -> Result<bool> {
+/// Does the file behind a descriptor carry all of [`SEALS`]? `INVAL` when it is not one in memory (tmpfs or hugetlbfs),
+/// `BADF` when no such descriptor is open. The kernel answers this itself, whatever file system the file is of.
+pub(crate) fn is_sealed(descriptor: i32) -> Result<bool> {
     pass(Call::Stat)?;
-    match rustix::fs::fcntl_get_seals(file) {
-        Ok(seals) => Ok(seals.contains(SEALS)),
-        Err(Errno::INVAL) => Ok(false),
-        Err(error) => Err(error),
+    // SAFETY: the command takes no argument and touches no memory; any number may be asked about.
+    let seals = unsafe { libc::fcntl(descriptor, libc::F_GET_SEALS) };
+    if seals == -1 {
+        return Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO));
     }
+    Ok(SealFlags::from_bits_retain(seals as u32).contains(SEALS))
 }
 
 /// Gives a nameless file its name in one step; fails with `EXIST` if the name is taken.
@@ -241,17 +266,6 @@ pub(crate) fn stat(file: BorrowedFd<'_>) -> Result<rustix::fs::Stat> {
 pub(crate) fn stat_path(path: &Path) -> Result<rustix::fs::Stat> {
     pass(Call::Stat)?;
     rustix::fs::lstat(path)
-}
-
-/// Does the file lie in memory (tmpfs or hugetlbfs), so that no other program stands behind its pages?
-pub(crate) fn is_in_memory(file: BorrowedFd<'_>) -> Result<bool> {
-    const TMPFS: i64 = 0x0102_1994;
-    const HUGETLBFS: i64 = 0x9584_58f6;
-    pass(Call::Stat)?;
-    let kind = rustix::fs::fstatfs(file)?.f_type;
-    #[allow(clippy::unnecessary_cast)] // because the field's type differs between targets.
-    let kind = kind as i64;
-    Ok(kind == TMPFS || kind == HUGETLBFS)
 }
 
 /// The names in a directory.
