@@ -13,7 +13,9 @@
 use crate::layout::{CONTROL, Control, DATA};
 use core::marker::PhantomData;
 use core::ptr::NonNull;
-use ringway_shm::primitive::{AtomicU64, copy_in, copy_out, prefetch_read, read_slot, write_slot};
+use ringway_shm::primitive::{
+    AtomicU64, copy_in, copy_out, prefetch_read, read_slot, read_slot_into, write_slot,
+};
 use ringway_shm::{Mirror, Region, SystemError};
 use std::sync::Arc;
 use zerocopy::{FromBytes, Immutable, IntoBytes};
@@ -222,7 +224,7 @@ impl<T: Copy + FromBytes + IntoBytes + Immutable> Slots<T> {
     #[inline(always)]
     pub(crate) fn write(&self, position: u64, value: &T) {
         // SAFETY: a slot of the section, aligned; no reference covers it.
-        unsafe { write_slot(self.slot(position).as_ptr(), *value) }
+        unsafe { write_slot(self.slot(position).as_ptr(), value) }
     }
 
     /// Reads one slot.
@@ -230,6 +232,13 @@ impl<T: Copy + FromBytes + IntoBytes + Immutable> Slots<T> {
     pub(crate) fn read(&self, position: u64) -> T {
         // SAFETY: a slot of the section, aligned; no reference covers it.
         unsafe { read_slot(self.slot(position).as_ptr()) }
+    }
+
+    /// Reads one slot into its place.
+    #[inline(always)]
+    pub(crate) fn read_into(&self, position: u64, value: &mut T) {
+        // SAFETY: a slot of the section, aligned; no reference covers it.
+        unsafe { read_slot_into(self.slot(position).as_ptr(), value) }
     }
 
     /// Writes slots from a position on, over the end if need be.

@@ -120,3 +120,72 @@ pub(crate) fn created(error: OpenError) -> CreateError {
         OpenError::Attach(error) => CreateError::Attach(error),
     }
 }
+
+/// The four ways to a side of a named ring, the same for both sides of both kinds.
+macro_rules! by_name {
+    ($form:expr, $side:literal, $taken:literal) => {
+        #[doc = concat!("Creates a named ring and is its ", $side, ".")]
+        ///
+        /// # Errors
+        ///
+        /// [`CreateError`](crate::CreateError); nothing is left behind.
+        pub fn create<N: TryInto<$crate::Name>>(
+            name: N,
+            config: &$crate::Config,
+        ) -> Result<Self, $crate::CreateError>
+        where
+            ringway_shm::CreateError: From<N::Error>,
+        {
+            let name = name.try_into().map_err(ringway_shm::CreateError::from)?;
+            $form.create(name, config, Self::attach)
+        }
+
+        #[doc = concat!("Opens a named ring as its ", $side, ".")]
+        ///
+        /// # Errors
+        ///
+        #[doc = concat!("[`OpenError`](crate::OpenError); [`", $taken, "`](crate::AttachError::", $taken, ") when it has one.")]
+        pub fn open<N: TryInto<$crate::Name>>(name: N) -> Result<Self, $crate::OpenError>
+        where
+            ringway_shm::OpenError: From<N::Error>,
+        {
+            Self::open_with(name, $crate::Access::default())
+        }
+
+        #[doc = concat!("Opens a named ring as its ", $side, ", waiting for it or taking another user's, as `access` says.")]
+        ///
+        /// # Errors
+        ///
+        /// [`OpenError`](crate::OpenError).
+        pub fn open_with<N: TryInto<$crate::Name>>(
+            name: N,
+            access: $crate::Access,
+        ) -> Result<Self, $crate::OpenError>
+        where
+            ringway_shm::OpenError: From<N::Error>,
+        {
+            let name = name.try_into().map_err(ringway_shm::OpenError::from)?;
+            let region = $crate::Region::open(name, &$form.expected(), access)?;
+            Self::attach(&std::sync::Arc::new(region))
+        }
+
+        #[doc = concat!("Opens a named ring as its ", $side, ", or creates it. A ring that exists keeps its own capacity.")]
+        ///
+        /// # Errors
+        ///
+        /// [`CreateError`](crate::CreateError).
+        pub fn open_or_create<N: TryInto<$crate::Name>>(
+            name: N,
+            config: &$crate::Config,
+        ) -> Result<Self, $crate::CreateError>
+        where
+            ringway_shm::CreateError: From<N::Error>,
+        {
+            let name = name.try_into().map_err(ringway_shm::CreateError::from)?;
+            let region = $crate::Region::open_or_create(name, &$form.blueprint(config)?, config.permissions)?;
+            Self::attach(&std::sync::Arc::new(region)).map_err($crate::setup::created)
+        }
+    };
+}
+
+pub(crate) use by_name;

@@ -26,7 +26,7 @@ macro_rules! suite {
                 a_role_has_one_holder_among_processes,
                 a_role_is_free_after_its_holder_was_killed,
                 a_mirror_shows_a_section_twice_and_is_the_section,
-                a_mirror_outlives_no_byte_of_another_section,
+                a_mirror_shows_no_byte_of_another_section,
                 sections_are_found_by_their_number,
                 sections_lie_on_pages_and_are_zero_at_birth,
                 the_length_is_what_the_blueprint_says,

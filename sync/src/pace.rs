@@ -63,6 +63,13 @@ impl Pace {
         Self::default()
     }
 
+    /// Do the two sides take turns, as far as is known?
+    #[inline]
+    #[must_use]
+    pub fn is_exchange(&self) -> bool {
+        self.patience == 0
+    }
+
     /// Begins a wait, after a first look in vain.
     #[inline]
     pub fn begin(&mut self, deadline: Deadline) -> Wait {

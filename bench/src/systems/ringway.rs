@@ -16,7 +16,7 @@ use crate::wait::{Deadline, Halt};
 const SLOTS: u64 = 1 << 15;
 
 /// A message of the round trips.
-type Message = [u64; 8];
+type Message = [u8; 64];
 
 /// The systems.
 pub(super) fn systems() -> Vec<System> {
@@ -213,22 +213,12 @@ impl SlotEnd {
 impl Caller for SlotEnd {
     #[inline]
     fn send(&mut self, message: &[u8; 64], deadline: &Deadline<'_>) -> Result<(), Halt> {
-        let (words, _) = message.as_chunks();
-        let mut slot = [0; 8];
-        for (word, bytes) in slot.iter_mut().zip(words) {
-            *word = u64::from_le_bytes(*bytes);
-        }
-        self.producer.send_until(&slot, deadline.moment()).map_err(send_failed)
+        self.producer.send_until(message, deadline.moment()).map_err(send_failed)
     }
 
     #[inline]
     fn receive(&mut self, message: &mut [u8; 64], deadline: &Deadline<'_>) -> Result<(), Halt> {
-        let slot = self.consumer.recv_until(deadline.moment()).map_err(recv_failed)?;
-        let (words, _) = message.as_chunks_mut();
-        for (bytes, word) in words.iter_mut().zip(slot) {
-            *bytes = word.to_le_bytes();
-        }
-        Ok(())
+        self.consumer.recv_into_until(message, deadline.moment()).map_err(recv_failed)
     }
 }
 

@@ -7,23 +7,18 @@
 //!   recv_many      copy everything that is there in one go, release it, then take it apart in private memory
 //! ```
 
-#![allow(unsafe_code)] // because in-place reading hands out slices; the promise is made at `Consumer::in_place`.
-
-use super::{FORM, data, length_max};
-use crate::InPlace;
-use crate::config::Config;
+use super::{FORM, Messages, data, length_max};
 use crate::cursor::ConsumerCursor;
-use crate::error::{CreateError, Fault, OpenError, RecvError, TryRecvError, arrived};
+use crate::error::{Fault, OpenError, RecvError, TryRecvError, arrived};
 use crate::layout::{HEADER_LEN, PADDING, RECORD, header, record_len};
 use crate::memory::Bytes;
-use crate::setup::Side;
-use core::ops::Deref;
+use crate::setup::{Side, by_name};
 use ringway_shm::primitive::Ordering;
-use ringway_shm::{Access, Claim, Name, Region};
+use ringway_shm::{Claim, Region};
 use ringway_sync::{Deadline, Pace};
 use std::sync::Arc;
 
-/// Looks in vain after which no stream is expected.
+/// Looks in vain after which the two sides seem to take turns.
 const IDLE_LOOKS: u32 = 3;
 
 /// The receiving side of a byte ring. There is one at a time, in whatever process.
@@ -55,57 +50,7 @@ pub struct Consumer {
 }
 
 impl Consumer {
-    /// Creates a named ring and is its consumer.
-    ///
-    /// # Errors
-    ///
-    /// [`CreateError`]; nothing is left behind.
-    pub fn create<N: TryInto<Name>>(name: N, config: &Config) -> Result<Self, CreateError>
-    where
-        ringway_shm::CreateError: From<N::Error>,
-    {
-        let name = name.try_into().map_err(ringway_shm::CreateError::from)?;
-        FORM.create(name, config, Self::attach)
-    }
-
-    /// Opens a named ring as its consumer.
-    ///
-    /// # Errors
-    ///
-    /// [`OpenError`]; [`AttachError::ConsumerTaken`](crate::AttachError::ConsumerTaken) when it has one.
-    pub fn open<N: TryInto<Name>>(name: N) -> Result<Self, OpenError>
-    where
-        ringway_shm::OpenError: From<N::Error>,
-    {
-        Self::open_with(name, Access::default())
-    }
-
-    /// Opens a named ring as its consumer, waiting for it or taking another user's, as `access` says.
-    ///
-    /// # Errors
-    ///
-    /// [`OpenError`].
-    pub fn open_with<N: TryInto<Name>>(name: N, access: Access) -> Result<Self, OpenError>
-    where
-        ringway_shm::OpenError: From<N::Error>,
-    {
-        let name = name.try_into().map_err(ringway_shm::OpenError::from)?;
-        Self::attach(&Arc::new(Region::open(name, &FORM.expected(), access)?))
-    }
-
-    /// Opens a named ring as its consumer, or creates it. A ring that exists keeps its own capacity.
-    ///
-    /// # Errors
-    ///
-    /// [`CreateError`].
-    pub fn open_or_create<N: TryInto<Name>>(name: N, config: &Config) -> Result<Self, CreateError>
-    where
-        ringway_shm::CreateError: From<N::Error>,
-    {
-        let name = name.try_into().map_err(ringway_shm::CreateError::from)?;
-        let region = Region::open_or_create(name, &FORM.blueprint(config)?, config.permissions)?;
-        Self::attach(&Arc::new(region)).map_err(crate::setup::created)
-    }
+    by_name!(FORM, "consumer", "ConsumerTaken");
 
     /// Becomes the consumer of the ring in a region.
     ///
@@ -357,17 +302,6 @@ impl Consumer {
         Ok(Peek { consumer: self, len })
     }
 
-    /// Allows reading through slices of the ring, on a promise.
-    ///
-    /// # Safety
-    ///
-    /// - Every process that can write this region follows the protocol: none writes between the ring's head and its
-    ///   tail. (A process that breaks this while a slice lives is undefined behaviour here, not just wrong bytes.)
-    #[must_use]
-    pub unsafe fn in_place(self) -> InPlace<Self> {
-        InPlace::new(self)
-    }
-
     /// Finds the next record, waiting until a deadline while there is none.
     #[inline(always)]
     fn next_until(&mut self, deadline: impl Into<Deadline>) -> Result<usize, RecvError> {
@@ -378,32 +312,33 @@ impl Consumer {
     }
 
     /// Waits, if the failure of a try was that nothing is there, until a record is.
-    #[inline(never)]
+    #[inline]
     fn await_record(&mut self, failure: TryRecvError, deadline: Deadline) -> Result<usize, RecvError> {
         let mut failure = failure;
+        let is_exchange = self.pace.is_exchange();
         let mut wait = self.pace.begin(deadline);
         loop {
             if failure != TryRecvError::Empty {
                 return arrived(Err(failure));
             }
-            match self.next() {
-                Ok(len) => {
-                    self.pace.learn(self.cursor.backlog() > record_len(len as u64));
-                    return Ok(len);
-                }
+            match self.look(is_exchange) {
+                Ok(()) => break,
                 Err(error) => failure = error,
             }
             if !wait.pause() {
                 return Err(RecvError::TimedOut);
             }
         }
+        let len = arrived(self.next())?;
+        self.pace.learn(self.cursor.backlog() > record_len(len as u64));
+        Ok(len)
     }
 
     /// Finds the next record; head then stands at its header, and the answer is the length of its payload.
     #[inline(always)]
     fn next(&mut self) -> Result<usize, TryRecvError> {
         if self.cursor.backlog() == 0 {
-            self.look()?;
+            self.look(self.idle >= IDLE_LOOKS)?;
         }
         // Relaxed: tail's Acquire ordered it; what a peer that breaks the protocol writes is checked, whatever it is.
         let word = self.bytes.header(self.cursor.head()).load(Ordering::Relaxed);
@@ -412,12 +347,12 @@ impl Consumer {
 
     /// Looks whether the producer has sent anything.
     ///
-    /// After several looks in vain, the lines of the next record are asked for together with the producer's position, and
-    /// not after it: when a message has come meanwhile, the three transfers overlap. In a fast stream the producer would
-    /// still be writing them.
+    /// In an exchange, the lines of the next record are asked for together with the producer's position, and not after it:
+    /// when a message has come meanwhile, the three transfers overlap. In a stream the producer would still be writing
+    /// them.
     #[inline(always)]
-    fn look(&mut self) -> Result<(), TryRecvError> {
-        if self.idle >= IDLE_LOOKS {
+    fn look(&mut self, is_exchange: bool) -> Result<(), TryRecvError> {
+        if is_exchange {
             self.bytes.prefetch(self.cursor.head());
             self.bytes.prefetch(self.cursor.head().wrapping_add(64));
         }
@@ -506,6 +441,12 @@ impl Peek<'_> {
         self.consumer.bytes.read(self.consumer.payload().wrapping_add(at as u64), target);
     }
 
+    /// Address of the message, whose bytes lie in a row.
+    #[inline]
+    pub(super) fn address(&self) -> *const u8 {
+        self.consumer.bytes.address(self.consumer.payload(), self.len)
+    }
+
     /// A copy of the message.
     #[must_use]
     pub fn to_vec(&self) -> Vec<u8> {
@@ -518,124 +459,5 @@ impl Peek<'_> {
     #[inline]
     pub fn release(self) {
         self.consumer.release(self.len);
-    }
-}
-
-/// Messages that were received together, in private memory.
-#[derive(Clone, Debug, Default)]
-pub struct Messages {
-    /// Records as they stood in the ring, headers included.
-    bytes: Vec<u8>,
-    /// Where the last whole record ends.
-    end: usize,
-    room: usize,
-}
-
-impl Messages {
-    /// Room for `room` bytes of records, each with its header of 8 bytes and rounded up to a multiple of 8.
-    #[must_use]
-    pub fn with_room(room: usize) -> Self {
-        Self { bytes: Vec::with_capacity(room), end: 0, room }
-    }
-
-    /// Forgets all messages and keeps the room.
-    pub fn clear(&mut self) {
-        self.bytes.clear();
-        self.end = 0;
-    }
-
-    /// The messages, in order.
-    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        let mut rest = &self.bytes[..self.end];
-        core::iter::from_fn(move || {
-            let (length, after) = split_header(rest)?;
-            let message = &after[..length];
-            rest = &rest[record_len(length as u64) as usize..];
-            Some(message)
-        })
-    }
-
-    /// Sets `end` behind the last record that is whole and of possible length; reports offset and header of the first
-    /// that is neither a record nor cut off by the end of the copy. Padding ends the copy.
-    fn find_end(&mut self, length_max: u64) -> Result<(), (usize, u64)> {
-        self.end = 0;
-        while let Some((word, _)) = self.bytes[self.end..].split_first_chunk::<8>() {
-            let word = u64::from_le_bytes(*word);
-            let (kind, length) = ((word >> 32) as u32, word & u64::from(u32::MAX));
-            if kind == PADDING && self.end > 0 {
-                return Ok(());
-            }
-            if kind != RECORD || length > length_max {
-                return Err((self.end, word));
-            }
-            let after = self.end as u64 + record_len(length);
-            if after > self.bytes.len() as u64 {
-                // Cut off by the end of the copy; if it is the first, it shrank or grew since it was checked.
-                return if self.end == 0 { Err((0, word)) } else { Ok(()) };
-            }
-            self.end = after as usize;
-        }
-        Ok(())
-    }
-}
-
-/// The payload length of the record at the front, and what follows its header.
-#[inline(always)]
-fn split_header(record: &[u8]) -> Option<(usize, &[u8])> {
-    let (word, after) = record.split_first_chunk::<8>()?;
-    Some((u64::from_le_bytes(*word) as u32 as usize, after))
-}
-
-impl InPlace<Consumer> {
-    /// Looks at the next message as a slice of the ring. Never waits.
-    ///
-    /// # Errors
-    ///
-    /// [`TryRecvError::Empty`] or [`TryRecvError::Corrupt`].
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # use ringway::{Config, bytes};
-    /// # let region = std::sync::Arc::new(bytes::anonymous(&Config::spsc().capacity(1 << 12))?);
-    /// # let (mut tx, rx) = (bytes::Producer::attach(&region)?, bytes::Consumer::attach(&region)?);
-    /// // SAFETY: the region is anonymous and never leaves this process, which follows the protocol.
-    /// let mut rx = unsafe { rx.in_place() };
-    /// tx.send(b"hello")?;
-    /// let view = rx.try_view()?;
-    /// assert_eq!(&*view, b"hello");
-    /// view.release();
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[inline]
-    pub fn try_view(&mut self) -> Result<View<'_>, TryRecvError> {
-        Ok(View { peek: self.try_peek()? })
-    }
-}
-
-/// The next message as a slice of the ring. Dropping it without a release leaves the message there.
-#[derive(Debug)]
-#[must_use = "a message that is not released stays in the ring"]
-pub struct View<'a> {
-    peek: Peek<'a>,
-}
-
-impl View<'_> {
-    /// Takes the message from the ring.
-    #[inline]
-    pub fn release(self) {
-        self.peek.release();
-    }
-}
-
-impl Deref for View<'_> {
-    type Target = [u8];
-
-    #[inline]
-    fn deref(&self) -> &[u8] {
-        let consumer = &*self.peek.consumer;
-        let start = consumer.bytes.address(consumer.payload(), self.peek.len);
-        // SAFETY: in a row and mapped (`address`), and by the promise at `Consumer::in_place` nobody writes it until it is released.
-        unsafe { core::slice::from_raw_parts(start, self.peek.len) }
     }
 }

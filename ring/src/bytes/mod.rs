@@ -10,11 +10,17 @@
 //! A record is at most half the ring less its header, whichever way the ring wraps, so that one that fits never depends
 //! on where the positions stand.
 
+mod batch;
 mod consumer;
+mod messages;
 mod producer;
+mod views;
 
-pub use consumer::{Consumer, Messages, Peek, View};
-pub use producer::{Batch, Producer, Reservation, Window};
+pub use batch::Batch;
+pub use consumer::{Consumer, Peek};
+pub use messages::Messages;
+pub use producer::{Producer, Reservation};
+pub use views::{View, Window};
 
 use crate::config::{BYTES_MIN, Config, Wrap};
 use crate::error::{CreateError, OpenError};

@@ -7,24 +7,16 @@
 //!
 //! Nothing that was reserved is visible before its commit, and nothing has to be undone if there is none.
 
-#![allow(unsafe_code)] // because in-place writing hands out slices; the promise is made at `Producer::in_place`.
-
-use super::{FORM, data, length_max};
-use crate::InPlace;
-use crate::config::Config;
+use super::{Batch, FORM, data, length_max};
 use crate::cursor::ProducerCursor;
-use crate::error::{CreateError, OpenError, SendError, TrySendError, settled};
+use crate::error::{OpenError, SendError, TrySendError, settled};
 use crate::layout::{HEADER_LEN, PADDING, RECORD, header, record_len};
 use crate::memory::Bytes;
-use crate::setup::Side;
-use core::ops::{Deref, DerefMut};
+use crate::setup::{Side, by_name};
 use ringway_shm::primitive::Ordering;
-use ringway_shm::{Access, Claim, Name, Region};
+use ringway_shm::{Claim, Region};
 use ringway_sync::{Deadline, Pace};
 use std::sync::Arc;
-
-/// How much of the ring a batch may keep to itself before it publishes: this many parts to a ring.
-const BATCH_PARTS: u64 = 8;
 
 /// The sending side of a byte ring. There is one at a time, in whatever process.
 ///
@@ -59,57 +51,7 @@ struct Room {
 }
 
 impl Producer {
-    /// Creates a named ring and is its producer.
-    ///
-    /// # Errors
-    ///
-    /// [`CreateError`]; nothing is left behind.
-    pub fn create<N: TryInto<Name>>(name: N, config: &Config) -> Result<Self, CreateError>
-    where
-        ringway_shm::CreateError: From<N::Error>,
-    {
-        let name = name.try_into().map_err(ringway_shm::CreateError::from)?;
-        FORM.create(name, config, Self::attach)
-    }
-
-    /// Opens a named ring as its producer.
-    ///
-    /// # Errors
-    ///
-    /// [`OpenError`]; [`AttachError::ProducerTaken`](crate::AttachError::ProducerTaken) when it has one.
-    pub fn open<N: TryInto<Name>>(name: N) -> Result<Self, OpenError>
-    where
-        ringway_shm::OpenError: From<N::Error>,
-    {
-        Self::open_with(name, Access::default())
-    }
-
-    /// Opens a named ring as its producer, waiting for it or taking another user's, as `access` says.
-    ///
-    /// # Errors
-    ///
-    /// [`OpenError`].
-    pub fn open_with<N: TryInto<Name>>(name: N, access: Access) -> Result<Self, OpenError>
-    where
-        ringway_shm::OpenError: From<N::Error>,
-    {
-        let name = name.try_into().map_err(ringway_shm::OpenError::from)?;
-        Self::attach(&Arc::new(Region::open(name, &FORM.expected(), access)?))
-    }
-
-    /// Opens a named ring as its producer, or creates it. A ring that exists keeps its own capacity.
-    ///
-    /// # Errors
-    ///
-    /// [`CreateError`].
-    pub fn open_or_create<N: TryInto<Name>>(name: N, config: &Config) -> Result<Self, CreateError>
-    where
-        ringway_shm::CreateError: From<N::Error>,
-    {
-        let name = name.try_into().map_err(ringway_shm::CreateError::from)?;
-        let region = Region::open_or_create(name, &FORM.blueprint(config)?, config.permissions)?;
-        Self::attach(&Arc::new(region)).map_err(crate::setup::created)
-    }
+    by_name!(FORM, "producer", "ProducerTaken");
 
     /// Becomes the producer of the ring in a region.
     ///
@@ -150,11 +92,8 @@ impl Producer {
     /// [`TrySendError`]; nothing was sent.
     #[inline]
     pub fn try_send(&mut self, message: &[u8]) -> Result<(), TrySendError> {
-        match self.room_at_tail(message.len()) {
-            Some(room) => self.put(room, message),
-            None => self.put_after_all(message)?,
-        }
-        self.cursor.publish(self.bytes.memory().control());
+        self.append(message)?;
+        self.publish();
         Ok(())
     }
 
@@ -176,11 +115,10 @@ impl Producer {
     /// [`SendError`]; nothing was sent.
     #[inline]
     pub fn send_until(&mut self, message: &[u8], deadline: impl Into<Deadline>) -> Result<(), SendError> {
-        if let Err(error) = self.try_send(message) {
-            let room = self.await_room(error, message.len(), deadline.into())?;
-            self.put(room, message);
-            self.cursor.publish(self.bytes.memory().control());
+        if let Err(error) = self.append(message) {
+            self.append_after(error, message, deadline.into())?;
         }
+        self.publish();
         Ok(())
     }
 
@@ -255,20 +193,55 @@ impl Producer {
     /// ```
     #[inline]
     pub fn batch(&mut self) -> Batch<'_> {
-        let published = self.cursor.tail();
-        Batch { producer: self, published }
+        Batch::new(self)
     }
 
-    /// Allows writing through slices into the ring, on a promise.
-    ///
-    /// # Safety
-    ///
-    /// - Every process that can write this region follows the protocol: none writes between the ring's tail and its
-    ///   head plus capacity but this producer. (A process that breaks this while a slice lives is undefined behaviour
-    ///   here, not just wrong bytes.)
-    #[must_use]
-    pub unsafe fn in_place(self) -> InPlace<Self> {
-        InPlace::new(self)
+    /// Writes a message behind the tail, if there is room, without telling the consumer.
+    #[inline(always)]
+    pub(super) fn append(&mut self, message: &[u8]) -> Result<(), TrySendError> {
+        match self.room_at_tail(message.len()) {
+            Some(room) => self.put(room, message),
+            None => self.append_after_all(message)?,
+        }
+        Ok(())
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn append_after_all(&mut self, message: &[u8]) -> Result<(), TrySendError> {
+        let room = self.claim_after_all(message.len())?;
+        self.put(room, message);
+        Ok(())
+    }
+
+    /// Writes a message behind the tail after a first try failed, waiting if that was for want of room.
+    #[inline(never)]
+    pub(super) fn append_after(
+        &mut self,
+        failure: TrySendError,
+        message: &[u8],
+        deadline: Deadline,
+    ) -> Result<(), SendError> {
+        let room = self.await_room(failure, message.len(), deadline)?;
+        self.put(room, message);
+        Ok(())
+    }
+
+    /// Tells the consumer of everything written.
+    #[inline(always)]
+    pub(super) fn publish(&self) {
+        self.cursor.publish(self.bytes.memory().control());
+    }
+
+    /// Where the next record goes.
+    #[inline(always)]
+    pub(super) fn tail(&self) -> u64 {
+        self.cursor.tail()
+    }
+
+    /// Has it met what cannot be? Then it writes no more.
+    pub(super) fn is_poisoned(&self) -> bool {
+        self.cursor.is_poisoned()
     }
 
     /// Waits, if the failure of a try was that the ring is full, until there is room for a record of `len` bytes.
@@ -334,14 +307,6 @@ impl Producer {
             free = self.cursor.refresh(self.bytes.memory().control())?;
         }
         if needed <= free { Ok(Room { padding, len }) } else { Err(TrySendError::Full { needed, free }) }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn put_after_all(&mut self, message: &[u8]) -> Result<(), TrySendError> {
-        let room = self.claim_after_all(message.len())?;
-        self.put(room, message);
-        Ok(())
     }
 
     /// Position of the payload of a record in `room`.
@@ -418,6 +383,12 @@ impl Reservation<'_> {
         self.producer.bytes.write(position, part);
     }
 
+    /// Address of the reserved bytes, which lie in a row.
+    #[inline]
+    pub(super) fn address(&self) -> *mut u8 {
+        self.producer.bytes.address(self.producer.payload(self.room), self.room.len)
+    }
+
     /// Sends the record.
     #[inline]
     pub fn commit(self) {
@@ -434,174 +405,9 @@ impl Reservation<'_> {
     pub fn commit_prefix(self, len: usize) {
         assert!(len <= self.room.len, "{len} bytes of a reservation of {}", self.room.len);
         self.producer.close(self.room, len);
-        self.producer.cursor.publish(self.producer.bytes.memory().control());
+        self.producer.publish();
     }
 
     /// Gives the room back; nothing is sent. The same as dropping the reservation.
     pub fn abort(self) {}
-}
-
-/// Records that are published together.
-#[derive(Debug)]
-pub struct Batch<'a> {
-    producer: &'a mut Producer,
-    /// Tail as the consumer can see it.
-    published: u64,
-}
-
-impl Batch<'_> {
-    /// Adds a copy of `message` if there is room now. Never waits; publishes what has gathered if there is none.
-    ///
-    /// # Errors
-    ///
-    /// [`TrySendError`]; this message was not added, the ones before it were.
-    #[inline]
-    pub fn try_send(&mut self, message: &[u8]) -> Result<(), TrySendError> {
-        let put = match self.producer.room_at_tail(message.len()) {
-            Some(room) => {
-                self.producer.put(room, message);
-                Ok(())
-            }
-            None => self.producer.put_after_all(message),
-        };
-        match put {
-            Ok(()) => {
-                if self.unpublished() >= self.producer.capacity() / BATCH_PARTS {
-                    self.flush();
-                }
-                Ok(())
-            }
-            Err(error) => {
-                // The consumer may have to see what has gathered before it can make room.
-                self.flush();
-                Err(error)
-            }
-        }
-    }
-
-    /// Adds a copy of `message`, waiting while the ring is full; what has gathered is published before the wait.
-    ///
-    /// # Errors
-    ///
-    /// [`SendError::TooLong`] or [`SendError::Corrupt`]; this message was not added, the ones before it were.
-    #[inline]
-    pub fn send(&mut self, message: &[u8]) -> Result<(), SendError> {
-        self.send_until(message, Deadline::NEVER)
-    }
-
-    /// Adds a copy of `message`, waiting until a deadline.
-    ///
-    /// # Errors
-    ///
-    /// [`SendError`]; this message was not added, the ones before it were.
-    #[inline]
-    pub fn send_until(&mut self, message: &[u8], deadline: impl Into<Deadline>) -> Result<(), SendError> {
-        if let Err(error) = self.try_send(message) {
-            // What has gathered was published by the try; this message joins the next.
-            let room = self.producer.await_room(error, message.len(), deadline.into())?;
-            self.producer.put(room, message);
-        }
-        Ok(())
-    }
-
-    /// Bytes of the ring that have gathered and that the consumer cannot see yet.
-    #[must_use]
-    pub fn unpublished(&self) -> u64 {
-        self.producer.cursor.tail().wrapping_sub(self.published)
-    }
-
-    /// Publishes what has gathered.
-    #[inline]
-    pub fn flush(&mut self) {
-        if self.producer.cursor.is_poisoned() {
-            return;
-        }
-        self.producer.cursor.publish(self.producer.bytes.memory().control());
-        self.published = self.producer.cursor.tail();
-    }
-}
-
-impl Drop for Batch<'_> {
-    fn drop(&mut self) {
-        self.flush();
-    }
-}
-
-impl InPlace<Producer> {
-    /// Reserves room for a record of up to `len` bytes, to be written through a slice. Never waits.
-    ///
-    /// # Errors
-    ///
-    /// [`TrySendError`].
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # use ringway::{Config, bytes};
-    /// # let region = std::sync::Arc::new(bytes::anonymous(&Config::spsc().capacity(1 << 12))?);
-    /// # let (tx, mut rx) = (bytes::Producer::attach(&region)?, bytes::Consumer::attach(&region)?);
-    /// // SAFETY: the region is anonymous and never leaves this process, which follows the protocol.
-    /// let mut tx = unsafe { tx.in_place() };
-    /// let mut window = tx.try_window(5)?;
-    /// window.copy_from_slice(b"hello");
-    /// window.commit();
-    /// assert_eq!(rx.recv_vec()?, b"hello");
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[inline]
-    pub fn try_window(&mut self, len: usize) -> Result<Window<'_>, TrySendError> {
-        Ok(Window { reservation: self.try_reserve(len)? })
-    }
-}
-
-/// Room for one record, written as a slice of the ring. Dropping it without a commit gives the room back.
-#[derive(Debug)]
-#[must_use = "a record that is not committed is not sent"]
-pub struct Window<'a> {
-    reservation: Reservation<'a>,
-}
-
-impl Window<'_> {
-    /// Sends the record.
-    #[inline]
-    pub fn commit(self) {
-        self.reservation.commit();
-    }
-
-    /// Sends the first `len` bytes as the record and gives the rest back.
-    ///
-    /// # Panics
-    ///
-    /// When more is committed than was reserved.
-    #[inline]
-    pub fn commit_prefix(self, len: usize) {
-        self.reservation.commit_prefix(len);
-    }
-
-    /// Gives the room back; nothing is sent.
-    pub fn abort(self) {}
-
-    fn start(&self) -> *mut u8 {
-        let producer = &*self.reservation.producer;
-        producer.bytes.address(producer.payload(self.reservation.room), self.reservation.room.len)
-    }
-}
-
-impl Deref for Window<'_> {
-    type Target = [u8];
-
-    #[inline]
-    fn deref(&self) -> &[u8] {
-        // SAFETY: in a row and mapped (`address`), initialised since the kernel gave the page, and by the promise
-        // at `Producer::in_place` nobody writes there while this producer holds the reservation.
-        unsafe { core::slice::from_raw_parts(self.start(), self.reservation.room.len) }
-    }
-}
-
-impl DerefMut for Window<'_> {
-    #[inline]
-    fn deref_mut(&mut self) -> &mut [u8] {
-        // SAFETY: as in `deref`; nobody reads beyond tail either, and the borrow of the window is unique.
-        unsafe { core::slice::from_raw_parts_mut(self.start(), self.reservation.room.len) }
-    }
 }

@@ -5,21 +5,16 @@
 //!   try_recv_many   how many?  copy them in one or two parts, head (Release) once, and only then hand them out
 //! ```
 
-#![allow(unsafe_code)] // because in-place reading hands out slices; the promise is made at `Consumer::in_place`.
-
 use super::{Slot, data, form};
-use crate::InPlace;
-use crate::config::Config;
 use crate::cursor::ConsumerCursor;
-use crate::error::{CreateError, OpenError, RecvError, TryRecvError, arrived};
+use crate::error::{OpenError, RecvError, TryRecvError, arrived};
 use crate::memory::Slots;
-use crate::setup::Side;
-use core::ops::Deref;
-use ringway_shm::{Access, Claim, Name, Region};
+use crate::setup::{Side, by_name};
+use ringway_shm::{Claim, Region};
 use ringway_sync::{Deadline, Pace};
 use std::sync::Arc;
 
-/// Looks in vain after which no stream is expected.
+/// Looks in vain after which the two sides seem to take turns.
 const IDLE_LOOKS: u32 = 3;
 
 /// Bytes from which on a slot has the better part of a cache line to itself.
@@ -49,57 +44,7 @@ pub struct Consumer<T> {
 }
 
 impl<T: Slot> Consumer<T> {
-    /// Creates a named ring and is its consumer.
-    ///
-    /// # Errors
-    ///
-    /// [`CreateError`]; nothing is left behind.
-    pub fn create<N: TryInto<Name>>(name: N, config: &Config) -> Result<Self, CreateError>
-    where
-        ringway_shm::CreateError: From<N::Error>,
-    {
-        let name = name.try_into().map_err(ringway_shm::CreateError::from)?;
-        form::<T>().create(name, config, Self::attach)
-    }
-
-    /// Opens a named ring as its consumer.
-    ///
-    /// # Errors
-    ///
-    /// [`OpenError`]; [`AttachError::ConsumerTaken`](crate::AttachError::ConsumerTaken) when it has one.
-    pub fn open<N: TryInto<Name>>(name: N) -> Result<Self, OpenError>
-    where
-        ringway_shm::OpenError: From<N::Error>,
-    {
-        Self::open_with(name, Access::default())
-    }
-
-    /// Opens a named ring as its consumer, waiting for it or taking another user's, as `access` says.
-    ///
-    /// # Errors
-    ///
-    /// [`OpenError`].
-    pub fn open_with<N: TryInto<Name>>(name: N, access: Access) -> Result<Self, OpenError>
-    where
-        ringway_shm::OpenError: From<N::Error>,
-    {
-        let name = name.try_into().map_err(ringway_shm::OpenError::from)?;
-        Self::attach(&Arc::new(Region::open(name, &form::<T>().expected(), access)?))
-    }
-
-    /// Opens a named ring as its consumer, or creates it. A ring that exists keeps its own capacity.
-    ///
-    /// # Errors
-    ///
-    /// [`CreateError`].
-    pub fn open_or_create<N: TryInto<Name>>(name: N, config: &Config) -> Result<Self, CreateError>
-    where
-        ringway_shm::CreateError: From<N::Error>,
-    {
-        let name = name.try_into().map_err(ringway_shm::CreateError::from)?;
-        let region = Region::open_or_create(name, &form::<T>().blueprint(config)?, config.permissions)?;
-        Self::attach(&Arc::new(region)).map_err(crate::setup::created)
-    }
+    by_name!(form::<T>(), "consumer", "ConsumerTaken");
 
     /// Becomes the consumer of the ring in a region.
     ///
@@ -165,6 +110,44 @@ impl<T: Slot> Consumer<T> {
                 Ok(self.take())
             }
         }
+    }
+
+    /// Receives the next value into its place, if there is one: a large one is copied once that way. Never waits.
+    ///
+    /// # Errors
+    ///
+    /// [`TryRecvError::Empty`] or [`TryRecvError::Corrupt`]; `value` is as it was.
+    #[inline(always)]
+    pub fn try_recv_into(&mut self, value: &mut T) -> Result<(), TryRecvError> {
+        if self.cursor.backlog() == 0 {
+            self.look_after_all()?;
+        }
+        self.take_into(value);
+        Ok(())
+    }
+
+    /// Receives the next value into its place, waiting while there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvError::Corrupt`]; `value` is as it was.
+    #[inline]
+    pub fn recv_into(&mut self, value: &mut T) -> Result<(), RecvError> {
+        self.recv_into_until(value, Deadline::NEVER)
+    }
+
+    /// Receives the next value into its place, waiting until a deadline.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvError::TimedOut`] or [`RecvError::Corrupt`]; `value` is as it was.
+    #[inline]
+    pub fn recv_into_until(&mut self, value: &mut T, deadline: impl Into<Deadline>) -> Result<(), RecvError> {
+        if let Err(error) = self.there_are(1) {
+            self.await_backlog(error, deadline.into())?;
+        }
+        self.take_into(value);
+        Ok(())
     }
 
     /// Receives as many values as are there now, up to the length of `values`, and says how many. Never waits. All of
@@ -270,23 +253,19 @@ impl<T: Slot> Consumer<T> {
         Ok(Peek { consumer: self, count: 1 })
     }
 
-    /// Allows reading through slices of the ring, on a promise.
-    ///
-    /// # Safety
-    ///
-    /// - Every process that can write this region follows the protocol: none writes between the ring's head and its
-    ///   tail. (A process that breaks this while a slice lives is undefined behaviour here, not just wrong values.)
-    #[must_use]
-    pub unsafe fn in_place(self) -> InPlace<Self> {
-        InPlace::new(self)
-    }
-
     /// Takes the value at head, which is there.
     #[inline(always)]
     fn take(&mut self) -> T {
         let value = self.slots.read(self.cursor.head());
         self.release(1);
         value
+    }
+
+    /// Takes the value at head, which is there, into its place.
+    #[inline(always)]
+    fn take_into(&mut self, value: &mut T) {
+        self.slots.read_into(self.cursor.head(), value);
+        self.release(1);
     }
 
     /// Takes as many values as `values` has room for, which are there.
@@ -297,15 +276,16 @@ impl<T: Slot> Consumer<T> {
     }
 
     /// Waits, if the failure of a try was that nothing is there, until something is; says how many values are.
-    #[inline(never)]
+    #[inline]
     fn await_backlog(&mut self, failure: TryRecvError, deadline: Deadline) -> Result<usize, RecvError> {
         let mut failure = failure;
+        let is_exchange = self.pace.is_exchange();
         let mut wait = self.pace.begin(deadline);
         loop {
             if failure != TryRecvError::Empty {
                 return arrived(Err(failure));
             }
-            match self.look() {
+            match self.look(is_exchange) {
                 Ok(()) => break,
                 Err(error) => failure = error,
             }
@@ -319,12 +299,12 @@ impl<T: Slot> Consumer<T> {
 
     /// Looks whether the producer has sent anything.
     ///
-    /// After several looks in vain, the line of a large slot is asked for together with the producer's position, and not
-    /// after it: when a value has come meanwhile, the two transfers overlap. In a fast stream, or where several small
-    /// slots share a line, the producer would still be writing it.
+    /// In an exchange, the line of a large slot is asked for together with the producer's position, and not after it: when
+    /// a value has come meanwhile, the two transfers overlap. In a stream, or where several small slots share a line, the
+    /// producer would still be writing it.
     #[inline(always)]
-    fn look(&mut self) -> Result<(), TryRecvError> {
-        if size_of::<T>() >= LARGE_SLOT && self.idle >= IDLE_LOOKS {
+    fn look(&mut self, is_exchange: bool) -> Result<(), TryRecvError> {
+        if size_of::<T>() >= LARGE_SLOT && is_exchange {
             self.slots.prefetch(self.cursor.head());
         }
         match self.cursor.refresh(self.slots.memory().control())? {
@@ -343,7 +323,7 @@ impl<T: Slot> Consumer<T> {
     #[cold]
     #[inline(never)]
     fn look_after_all(&mut self) -> Result<(), TryRecvError> {
-        self.look()
+        self.look(self.idle >= IDLE_LOOKS)
     }
 
     /// How many of `count` values, at least one of which is wanted, are there. Looks again at the producer's position
@@ -401,6 +381,12 @@ impl<T: Slot> Peek<'_, T> {
         self.consumer.slots.read(self.consumer.cursor.head().wrapping_add(at as u64))
     }
 
+    /// Address of the first value.
+    #[inline]
+    pub(super) fn address(&self) -> *const T {
+        self.consumer.slots.slot(self.consumer.cursor.head()).as_ptr()
+    }
+
     /// Takes all of the values from the ring.
     #[inline]
     pub fn release(self) {
@@ -416,71 +402,5 @@ impl<T: Slot> Peek<'_, T> {
     pub fn release_prefix(self, count: usize) {
         assert!(count <= self.count, "{count} values of {}", self.count);
         self.consumer.release(count);
-    }
-}
-
-impl<T: Slot> InPlace<Consumer<T>> {
-    /// Looks at up to `count` values as a slice of the ring. Never waits.
-    ///
-    /// # Errors
-    ///
-    /// [`TryRecvError::Empty`] or [`TryRecvError::Corrupt`].
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # use ringway::{Config, slots};
-    /// # let region = std::sync::Arc::new(slots::anonymous::<u64>(&Config::spsc().capacity(8))?);
-    /// # let mut tx = slots::Producer::<u64>::attach(&region)?;
-    /// # let rx = slots::Consumer::<u64>::attach(&region)?;
-    /// // SAFETY: the region is anonymous and never leaves this process, which follows the protocol.
-    /// let mut rx = unsafe { rx.in_place() };
-    /// tx.send_many(&[5, 6])?;
-    /// let view = rx.try_view(8)?;
-    /// assert_eq!(view.iter().sum::<u64>(), 11);
-    /// view.release();
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[inline]
-    pub fn try_view(&mut self, count: usize) -> Result<View<'_, T>, TryRecvError> {
-        Ok(View { peek: self.try_peek_many(count)? })
-    }
-}
-
-/// Values in a row as a slice of the ring. Dropping it without a release leaves them there.
-#[derive(Debug)]
-#[must_use = "values that are not released stay in the ring"]
-pub struct View<'a, T: Slot> {
-    peek: Peek<'a, T>,
-}
-
-impl<T: Slot> View<'_, T> {
-    /// Takes all of the values from the ring.
-    #[inline]
-    pub fn release(self) {
-        self.peek.release();
-    }
-
-    /// Takes the first `count` values from the ring and leaves the rest.
-    ///
-    /// # Panics
-    ///
-    /// When more are released than there are.
-    #[inline]
-    pub fn release_prefix(self, count: usize) {
-        self.peek.release_prefix(count);
-    }
-}
-
-impl<T: Slot> Deref for View<'_, T> {
-    type Target = [T];
-
-    #[inline]
-    fn deref(&self) -> &[T] {
-        let consumer = &*self.peek.consumer;
-        let start = consumer.slots.slot(consumer.cursor.head()).as_ptr();
-        // SAFETY: the values lie before the end of the section (`before_end`), every bit pattern is a `T`, and by the
-        // promise at `Consumer::in_place` nobody writes them until they are released.
-        unsafe { core::slice::from_raw_parts(start, self.peek.count) }
     }
 }

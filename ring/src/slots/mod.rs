@@ -12,9 +12,11 @@
 
 mod consumer;
 mod producer;
+mod views;
 
-pub use consumer::{Consumer, Peek, View};
-pub use producer::{Producer, Reservation, Window};
+pub use consumer::{Consumer, Peek};
+pub use producer::{Producer, Reservation};
+pub use views::{View, Window};
 
 use crate::config::Config;
 use crate::error::{CreateError, OpenError};

@@ -5,17 +5,12 @@
 //!   try_send_many   room for how many?  copy them in one or two parts, tail (Release) once
 //! ```
 
-#![allow(unsafe_code)] // because in-place writing hands out slices; the promise is made at `Producer::in_place`.
-
 use super::{Slot, data, form};
-use crate::InPlace;
-use crate::config::Config;
 use crate::cursor::ProducerCursor;
-use crate::error::{CreateError, OpenError, SendError, TrySendError, settled};
+use crate::error::{OpenError, SendError, TrySendError, settled};
 use crate::memory::Slots;
-use crate::setup::Side;
-use core::ops::{Deref, DerefMut};
-use ringway_shm::{Access, Claim, Name, Region};
+use crate::setup::{Side, by_name};
+use ringway_shm::{Claim, Region};
 use ringway_sync::{Deadline, Pace};
 use std::sync::Arc;
 
@@ -42,57 +37,7 @@ pub struct Producer<T> {
 }
 
 impl<T: Slot> Producer<T> {
-    /// Creates a named ring and is its producer.
-    ///
-    /// # Errors
-    ///
-    /// [`CreateError`]; nothing is left behind.
-    pub fn create<N: TryInto<Name>>(name: N, config: &Config) -> Result<Self, CreateError>
-    where
-        ringway_shm::CreateError: From<N::Error>,
-    {
-        let name = name.try_into().map_err(ringway_shm::CreateError::from)?;
-        form::<T>().create(name, config, Self::attach)
-    }
-
-    /// Opens a named ring as its producer.
-    ///
-    /// # Errors
-    ///
-    /// [`OpenError`]; [`AttachError::ProducerTaken`](crate::AttachError::ProducerTaken) when it has one.
-    pub fn open<N: TryInto<Name>>(name: N) -> Result<Self, OpenError>
-    where
-        ringway_shm::OpenError: From<N::Error>,
-    {
-        Self::open_with(name, Access::default())
-    }
-
-    /// Opens a named ring as its producer, waiting for it or taking another user's, as `access` says.
-    ///
-    /// # Errors
-    ///
-    /// [`OpenError`].
-    pub fn open_with<N: TryInto<Name>>(name: N, access: Access) -> Result<Self, OpenError>
-    where
-        ringway_shm::OpenError: From<N::Error>,
-    {
-        let name = name.try_into().map_err(ringway_shm::OpenError::from)?;
-        Self::attach(&Arc::new(Region::open(name, &form::<T>().expected(), access)?))
-    }
-
-    /// Opens a named ring as its producer, or creates it. A ring that exists keeps its own capacity.
-    ///
-    /// # Errors
-    ///
-    /// [`CreateError`].
-    pub fn open_or_create<N: TryInto<Name>>(name: N, config: &Config) -> Result<Self, CreateError>
-    where
-        ringway_shm::CreateError: From<N::Error>,
-    {
-        let name = name.try_into().map_err(ringway_shm::CreateError::from)?;
-        let region = Region::open_or_create(name, &form::<T>().blueprint(config)?, config.permissions)?;
-        Self::attach(&Arc::new(region)).map_err(crate::setup::created)
-    }
+    by_name!(form::<T>(), "producer", "ProducerTaken");
 
     /// Becomes the producer of the ring in a region.
     ///
@@ -293,18 +238,6 @@ impl<T: Slot> Producer<T> {
         Ok(Reservation { producer: self, count: 1 })
     }
 
-    /// Allows writing through slices into the ring, on a promise.
-    ///
-    /// # Safety
-    ///
-    /// - Every process that can write this region follows the protocol: none writes between the ring's tail and its
-    ///   head plus capacity but this producer. (A process that breaks this while a slice lives is undefined behaviour
-    ///   here, not just wrong values.)
-    #[must_use]
-    pub unsafe fn in_place(self) -> InPlace<Self> {
-        InPlace::new(self)
-    }
-
     /// Writes and publishes one value, for which there is room.
     #[inline(always)]
     fn put(&mut self, value: &T) {
@@ -389,6 +322,12 @@ impl<T: Slot> Reservation<'_, T> {
         self.producer.slots.write(self.producer.cursor.tail().wrapping_add(at as u64), value);
     }
 
+    /// Address of the first slot.
+    #[inline]
+    pub(super) fn address(&self) -> *mut T {
+        self.producer.slots.slot(self.producer.cursor.tail()).as_ptr()
+    }
+
     /// Sends all of the slots.
     #[inline]
     pub fn commit(self) {
@@ -410,84 +349,4 @@ impl<T: Slot> Reservation<'_, T> {
 
     /// Gives the slots back; nothing is sent. The same as dropping the reservation.
     pub fn abort(self) {}
-}
-
-impl<T: Slot> InPlace<Producer<T>> {
-    /// Reserves up to `count` slots, to be written through a slice. Never waits.
-    ///
-    /// # Errors
-    ///
-    /// [`TrySendError::Full`] when none is free, or [`TrySendError::Corrupt`].
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # use ringway::{Config, slots};
-    /// # let region = std::sync::Arc::new(slots::anonymous::<u64>(&Config::spsc().capacity(8))?);
-    /// # let tx = slots::Producer::<u64>::attach(&region)?;
-    /// # let mut rx = slots::Consumer::<u64>::attach(&region)?;
-    /// // SAFETY: the region is anonymous and never leaves this process, which follows the protocol.
-    /// let mut tx = unsafe { tx.in_place() };
-    /// let mut window = tx.try_window(2)?;
-    /// window.copy_from_slice(&[3, 4]);
-    /// window.commit();
-    /// assert_eq!((rx.recv()?, rx.recv()?), (3, 4));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[inline]
-    pub fn try_window(&mut self, count: usize) -> Result<Window<'_, T>, TrySendError> {
-        Ok(Window { reservation: self.try_reserve_many(count)? })
-    }
-}
-
-/// Free slots in a row, written as a slice of the ring. Dropping it without a commit gives them back.
-#[derive(Debug)]
-#[must_use = "slots that are not committed are not sent"]
-pub struct Window<'a, T: Slot> {
-    reservation: Reservation<'a, T>,
-}
-
-impl<T: Slot> Window<'_, T> {
-    /// Sends all of the slots.
-    #[inline]
-    pub fn commit(self) {
-        self.reservation.commit();
-    }
-
-    /// Sends the first `count` slots and gives the rest back.
-    ///
-    /// # Panics
-    ///
-    /// When more are committed than were reserved.
-    #[inline]
-    pub fn commit_prefix(self, count: usize) {
-        self.reservation.commit_prefix(count);
-    }
-
-    /// Gives the slots back; nothing is sent.
-    pub fn abort(self) {}
-
-    fn start(&self) -> *mut T {
-        let producer = &*self.reservation.producer;
-        producer.slots.slot(producer.cursor.tail()).as_ptr()
-    }
-}
-
-impl<T: Slot> Deref for Window<'_, T> {
-    type Target = [T];
-
-    #[inline]
-    fn deref(&self) -> &[T] {
-        // SAFETY: the slots lie before the end of the section (`before_end`), every bit pattern is a `T`, and by the
-        // promise at `Producer::in_place` nobody writes there while this producer holds the reservation.
-        unsafe { core::slice::from_raw_parts(self.start(), self.reservation.count) }
-    }
-}
-
-impl<T: Slot> DerefMut for Window<'_, T> {
-    #[inline]
-    fn deref_mut(&mut self) -> &mut [T] {
-        // SAFETY: as in `deref`; nobody reads beyond tail either, and the borrow of the window is unique.
-        unsafe { core::slice::from_raw_parts_mut(self.start(), self.reservation.count) }
-    }
 }

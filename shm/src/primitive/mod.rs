@@ -22,5 +22,5 @@ pub mod model;
 mod spin;
 
 pub use atomic::{AtomicU32, AtomicU64, Ordering, fence};
-pub use copy::{copy_in, copy_out, prefetch_read, read_slot, write_slot};
+pub use copy::{copy_in, copy_out, prefetch_read, read_slot, read_slot_into, write_slot};
 pub use spin::{Backoff, spin_hint};

@@ -145,7 +145,7 @@ impl Copy {
     /// Performs the copy.
     pub fn perform(&self) {
         // SAFETY: a `Copy` is only made by the door, whose caller vouches for both ranges while the hooks run.
-        unsafe { super::copy::opaque_copy(self.source, self.target, self.len) }
+        unsafe { super::copy::opaque_copy::<true>(self.source, self.target, self.len) }
     }
 }
 

@@ -164,7 +164,7 @@ pub(crate) fn a_mirror_shows_a_section_twice_and_is_the_section<B: Backend>(_: &
     assert_eq!(get_mirrored(&mirror, len + 1000, 6), b"second");
 }
 
-pub(crate) fn a_mirror_outlives_no_byte_of_another_section<B: Backend>(_: &str) {
+pub(crate) fn a_mirror_shows_no_byte_of_another_section<B: Backend>(_: &str) {
     let (_backend, first, second) = two::<B>();
     let mirror = second.mirror(DATA).unwrap();
     put_mirrored(&mirror, 0, &vec![0xff; 2 * mirror.len()]);

@@ -10,9 +10,12 @@ pub(crate) mod bytes;
 
 use ringway_shm::primitive::{AtomicU64, Ordering};
 use ringway_shm::{Name, Region};
+use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// How long anything in these tests may take before it has failed.
@@ -48,6 +51,15 @@ impl Tidy {
     pub(crate) fn is_there(&self) -> bool {
         self.0.path().symlink_metadata().is_ok()
     }
+
+    /// Does the name go? Whoever leaves last may find that a sweeper of another test is just taking it away.
+    pub(crate) fn goes(&self) -> bool {
+        let start = Instant::now();
+        while self.is_there() && start.elapsed() < Duration::from_secs(3) {
+            std::thread::yield_now();
+        }
+        !self.is_there()
+    }
 }
 
 impl Drop for Tidy {
@@ -62,6 +74,26 @@ pub(crate) fn identity(region: &Region) -> String {
     region.geometry().identity.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// Held by tests that look at what is left of a name, against those that remove all leftovers of the machine, in this
+/// process and in other test binaries.
+pub(crate) struct Sweeping {
+    _among_processes: File,
+    _among_threads: MutexGuard<'static, ()>,
+}
+
+pub(crate) fn sweeping() -> Sweeping {
+    static SWEEPING: Mutex<()> = Mutex::new(());
+    let among_threads = SWEEPING.lock().unwrap_or_else(PoisonError::into_inner);
+    let name = format!("ringway-test-sweeping-{}", rustix::process::geteuid().as_raw());
+    let path = std::env::temp_dir().join(name);
+    let file = File::options().create(true).truncate(false).write(true).open(path).unwrap();
+    // Another run of these tests may be at it for as long as they take.
+    until_within(10 * DEADLINE, "others that sweep", || {
+        rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive).is_ok()
+    });
+    Sweeping { _among_processes: file, _among_threads: among_threads }
+}
+
 /// Says on the standard error that a test did not run.
 pub(crate) fn skipped(test: &str, why: &str) {
     // Not `eprintln!`, which the harness would keep to itself.
@@ -73,10 +105,14 @@ pub(crate) fn is_root() -> bool {
 }
 
 /// Goes round until `done` says so; fails at the deadline.
-pub(crate) fn until(what: &str, mut done: impl FnMut() -> bool) {
+pub(crate) fn until(what: &str, done: impl FnMut() -> bool) {
+    until_within(DEADLINE, what, done);
+}
+
+fn until_within(deadline: Duration, what: &str, mut done: impl FnMut() -> bool) {
     let start = Instant::now();
     while !done() {
-        assert!(start.elapsed() < DEADLINE, "waited too long: {what}");
+        assert!(start.elapsed() < deadline, "waited too long: {what}");
         std::thread::yield_now();
     }
 }
@@ -147,6 +183,7 @@ pub(crate) struct Party {
     child: Child,
     input: Option<ChildStdin>,
     answers: Receiver<String>,
+    reader: Option<JoinHandle<()>>,
 }
 
 impl Party {
@@ -155,7 +192,7 @@ impl Party {
         let input = child.stdin.take();
         let output = BufReader::new(child.stdout.take().unwrap());
         let (sender, answers) = channel();
-        std::thread::spawn(move || {
+        let reader = std::thread::spawn(move || {
             for line in output.lines().map_while(Result::ok) {
                 // The harness may have begun the line.
                 if let Some((_, text)) = line.split_once('@') {
@@ -163,7 +200,7 @@ impl Party {
                 }
             }
         });
-        Self { child, input, answers }
+        Self { child, input, answers, reader: Some(reader) }
     }
 
     /// Sends a line.
@@ -207,6 +244,9 @@ impl Party {
 
 impl Drop for Party {
     fn drop(&mut self) {
-        self.kill();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        // So that the descriptor of its output is closed, too, when this returns.
+        let _ = self.reader.take().map(JoinHandle::join);
     }
 }

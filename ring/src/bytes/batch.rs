@@ -1,0 +1,97 @@
+//! A batch: records that the consumer sees together.
+//!
+//! ```text
+//!   send ─▶ in the ring, behind tail        flush, drop, or an eighth of the ring ─▶ tail (Release), once for all
+//! ```
+//!
+//! A batch that is forgotten instead of dropped keeps its records to itself until the producer's next commit.
+
+use super::Producer;
+use crate::error::{SendError, TrySendError};
+use ringway_sync::Deadline;
+
+/// How much of the ring a batch may keep to itself before it publishes: this many parts to a ring.
+const BATCH_PARTS: u64 = 8;
+
+/// Records that are published together.
+#[derive(Debug)]
+pub struct Batch<'a> {
+    producer: &'a mut Producer,
+    /// Tail as the consumer can see it.
+    published: u64,
+}
+
+impl<'a> Batch<'a> {
+    pub(super) fn new(producer: &'a mut Producer) -> Self {
+        let published = producer.tail();
+        Self { producer, published }
+    }
+
+    /// Adds a copy of `message` if there is room now. Never waits; publishes what has gathered if there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`TrySendError`]; this message was not added, the ones before it were.
+    #[inline]
+    pub fn try_send(&mut self, message: &[u8]) -> Result<(), TrySendError> {
+        match self.producer.append(message) {
+            Ok(()) => {
+                if self.unpublished() >= self.producer.capacity() / BATCH_PARTS {
+                    self.flush();
+                }
+                Ok(())
+            }
+            Err(error) => {
+                // The consumer may have to see what has gathered before it can make room.
+                self.flush();
+                Err(error)
+            }
+        }
+    }
+
+    /// Adds a copy of `message`, waiting while the ring is full; what has gathered is published before the wait.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::TooLong`] or [`SendError::Corrupt`]; this message was not added, the ones before it were.
+    #[inline]
+    pub fn send(&mut self, message: &[u8]) -> Result<(), SendError> {
+        self.send_until(message, Deadline::NEVER)
+    }
+
+    /// Adds a copy of `message`, waiting until a deadline.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`]; this message was not added, the ones before it were.
+    #[inline]
+    pub fn send_until(&mut self, message: &[u8], deadline: impl Into<Deadline>) -> Result<(), SendError> {
+        if let Err(error) = self.try_send(message) {
+            // What has gathered was published by the try; this message joins the next.
+            self.producer.append_after(error, message, deadline.into())?;
+        }
+        Ok(())
+    }
+
+    /// Bytes of the ring that have gathered and that the consumer cannot see yet.
+    #[must_use]
+    pub fn unpublished(&self) -> u64 {
+        self.producer.tail().wrapping_sub(self.published)
+    }
+
+    /// Publishes what has gathered.
+    #[inline]
+    pub fn flush(&mut self) {
+        if self.producer.is_poisoned() {
+            return;
+        }
+        self.producer.publish();
+        self.published = self.producer.tail();
+    }
+}
+
+impl Drop for Batch<'_> {
+    fn drop(&mut self) {
+        self.flush();
+    }
+}

@@ -1,0 +1,169 @@
+//! The bytes of a ring, pinned: what stands here is read by programs of other versions and languages.
+
+#![deny(unsafe_code)]
+
+mod fixture;
+
+use fixture::config;
+use fixture::raw::Raw;
+use ringway::bytes::{self, Consumer, Producer};
+use ringway::layout::{self, CONTROL, DATA};
+use ringway::{Fingerprint, Region, Wrap, slots};
+use std::sync::Arc;
+use zerocopy::{FromBytes, Immutable, IntoBytes};
+
+/// Bytes of a section: each part at its offset, zeros everywhere else.
+fn section(len: usize, parts: &[(usize, &[u8])]) -> Vec<u8> {
+    let mut bytes = vec![0; len];
+    for (at, part) in parts {
+        bytes[*at..at + part.len()].copy_from_slice(part);
+    }
+    bytes
+}
+
+/// Fails with the first difference, and not with two pages of bytes.
+fn assert_same(found: &[u8], expected: &[u8], what: &str) {
+    assert_eq!(found.len(), expected.len(), "{what}");
+    if let Some(at) = (0..found.len()).find(|&at| found[at] != expected[at]) {
+        let line = at & !15..(at & !15) + 16;
+        panic!("{what} at {at:#x}: {:02x?} instead of {:02x?}", &found[line.clone()], &expected[line]);
+    }
+}
+
+/// A control page with these positions.
+fn control(tail: &[u8], head: &[u8]) -> Vec<u8> {
+    section(4096, &[(0x000, tail), (0x080, head)])
+}
+
+#[test]
+fn the_numbers_of_the_layout_are_these() {
+    assert_eq!((layout::CONTROL, layout::DATA), (16, 17));
+    assert_eq!((layout::KIND_BYTES, layout::KIND_SLOTS, layout::KIND_VERSION), (0x1_0001, 0x2_0001, 1));
+    assert_eq!((layout::CAPACITY, layout::WRAP, layout::SLOT_SIZE, layout::SLOT_ALIGN), (0, 1, 2, 3));
+    assert_eq!((layout::HEADER_LEN, layout::RECORD, layout::PADDING), (8, 1, 2));
+    assert_eq!(layout::header(layout::PADDING, 0xffff_fff8), 0x0000_0002_ffff_fff8);
+    assert_eq!([0, 1, 8, 9].map(layout::record_len), [8, 16, 16, 24]);
+    assert_eq!(size_of::<layout::Control>(), 256);
+}
+
+/// Fills a ring so that the fifth record does not fit before its end; the first three are received.
+fn five_records(wrap: Wrap) -> Arc<Region> {
+    let region = Arc::new(bytes::anonymous(&config(4096).wrap(wrap)).unwrap());
+    let mut tx = Producer::attach(&region).unwrap();
+    let mut rx = Consumer::attach(&region).unwrap();
+    tx.try_send(b"one").unwrap();
+    tx.try_send(&[0x22; 2000]).unwrap();
+    tx.try_send(&[0x33; 2000]).unwrap();
+    (0..3).for_each(|_| drop(rx.recv_vec().unwrap()));
+    tx.try_send(b"").unwrap();
+    let mut fifth = tx.try_reserve(70).unwrap();
+    fifth.write_at(0, &[0x55; 70]);
+    fifth.commit_prefix(66);
+    region
+}
+
+#[test]
+fn the_bytes_of_a_ring_that_pads_are_these() {
+    let region = five_records(Wrap::Padding);
+    assert_eq!(region.geometry().kind, layout::KIND_BYTES);
+    assert_eq!(region.geometry().kind_version, layout::KIND_VERSION);
+    assert_eq!(region.geometry().fingerprint, 0);
+    assert_eq!(region.geometry().parameters, [4096, 0, 0, 0, 0, 0, 0, 0]);
+    let raw = Raw::new(&region);
+    // 4096 + 80 = 0x1050; 16 + 2008 + 2008 = 4032 = 0xfc0.
+    let expected = control(b"\x50\x10\0\0\0\0\0\0", b"\xc0\x0f\0\0\0\0\0\0");
+    assert_same(&raw.copy(CONTROL), &expected, "control");
+    let expected = section(
+        4096,
+        &[
+            // Left of the second record, which began at 0x010.
+            (0x018, &[0x22; 2000]),
+            (0x7e8, b"\xd0\x07\0\0\x01\0\0\0"),
+            (0x7f0, &[0x33; 2000]),
+            // The fourth record, empty, and padding of 48 bytes behind its header.
+            (0xfc0, b"\0\0\0\0\x01\0\0\0"),
+            (0xfc8, b"\x30\0\0\0\x02\0\0\0"),
+            // The fifth, at the start: 66 bytes committed of 70 written.
+            (0x000, b"\x42\0\0\0\x01\0\0\0"),
+            (0x008, &[0x55; 70]),
+        ],
+    );
+    assert_same(&raw.copy(DATA), &expected, "data");
+}
+
+#[test]
+fn the_bytes_of_a_mirrored_ring_are_these() {
+    let region = five_records(Wrap::Mirrored);
+    assert_eq!(region.geometry().parameters, [4096, 1, 0, 0, 0, 0, 0, 0]);
+    let raw = Raw::new(&region);
+    // 0xfc0 + 8 + 80 = 0x1018.
+    let expected = control(b"\x18\x10\0\0\0\0\0\0", b"\xc0\x0f\0\0\0\0\0\0");
+    assert_same(&raw.copy(CONTROL), &expected, "control");
+    let expected = section(
+        4096,
+        &[
+            // The first record's header and payload are gone under the end of the fifth, except for what that leaves.
+            (0x010, b"\xd0\x07\0\0\x01\0\0\0"),
+            (0x018, &[0x22; 2000]),
+            (0x7e8, b"\xd0\x07\0\0\x01\0\0\0"),
+            (0x7f0, &[0x33; 2000]),
+            (0xfc0, b"\0\0\0\0\x01\0\0\0"),
+            // The fifth runs over the end: 48 bytes before it, 22 behind.
+            (0xfc8, b"\x42\0\0\0\x01\0\0\0"),
+            (0xfd0, &[0x55; 48]),
+            (0x000, &[0x55; 22]),
+        ],
+    );
+    assert_same(&raw.copy(DATA), &expected, "data");
+}
+
+/// A slot of 12 bytes.
+#[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, Fingerprint)]
+#[repr(C)]
+struct Quote {
+    price: u32,
+    size: u16,
+    venue: [u8; 2],
+    change: i32,
+}
+
+#[test]
+fn the_bytes_of_a_ring_of_slots_are_these() {
+    let region = Arc::new(slots::anonymous::<Quote>(&config(4)).unwrap());
+    assert_eq!(region.geometry().kind, layout::KIND_SLOTS);
+    assert_eq!(region.geometry().kind_version, layout::KIND_VERSION);
+    assert_eq!(region.geometry().fingerprint, Quote::FINGERPRINT);
+    assert_eq!(region.geometry().parameters, [4, 0, 12, 4, 0, 0, 0, 0]);
+    let mut tx = slots::Producer::attach(&region).unwrap();
+    let mut rx = slots::Consumer::<Quote>::attach(&region).unwrap();
+    let quote = |price| Quote { price, size: 0x0102, venue: *b"NY", change: -2 };
+    tx.send_many(&[quote(1), quote(2), quote(3)]).unwrap();
+    rx.recv().unwrap();
+    rx.recv().unwrap();
+    tx.send_many(&[quote(4), quote(5)]).unwrap();
+    let raw = Raw::new(&region);
+    let expected = control(b"\x05\0\0\0\0\0\0\0", b"\x02\0\0\0\0\0\0\0");
+    assert_same(&raw.copy(CONTROL), &expected, "control");
+    let expected = section(
+        4096,
+        &[
+            (0x00, b"\x05\0\0\0\x02\x01NY\xfe\xff\xff\xff"),
+            (0x0c, b"\x02\0\0\0\x02\x01NY\xfe\xff\xff\xff"),
+            (0x18, b"\x03\0\0\0\x02\x01NY\xfe\xff\xff\xff"),
+            (0x24, b"\x04\0\0\0\x02\x01NY\xfe\xff\xff\xff"),
+        ],
+    );
+    assert_same(&raw.copy(DATA), &expected, "data");
+}
+
+#[test]
+fn a_new_ring_is_all_zero() {
+    for region in [bytes::anonymous(&config(8192)).unwrap(), slots::anonymous::<u64>(&config(1024)).unwrap()]
+    {
+        let region = Arc::new(region);
+        assert!(region.section(CONTROL).is_some_and(|(_, len)| len == 4096));
+        assert!(region.section(DATA).is_some_and(|(_, len)| len == 8192));
+        let (control, data) = Raw::new(&region).all();
+        assert!(control.iter().chain(&data).all(|&byte| byte == 0));
+    }
+}
