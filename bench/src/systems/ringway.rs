@@ -1,12 +1,13 @@
 //! Ringway itself: the safe, copying, waiting calls, which poll at first.
 //!
-//! `ringway slots` has typed slots, `ringway bytes` records of any length.
+//! `ringway slots` has typed slots, `ringway bytes` records of any length, `ringway mirrored` the same records in a ring
+//! that wraps by a mirrored mapping instead of padding.
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
 
-use ringway::{Config, RecvError, Region, SendError, Wrap, bytes, slots};
+use ringway::{Config, RecvError, Region, SendError, TryRecvError, Wrap, bytes, slots};
 
 use super::{System, sole};
 use crate::endpoint::{Caller, Channel, RecordConsumer, RecordProducer, Shape, SlotConsumer, SlotProducer};
@@ -14,6 +15,9 @@ use crate::wait::{Deadline, Halt};
 
 /// Slots of the ring of 8-byte messages: 256 KiB, as its rival in this case has.
 const SLOTS: u64 = 1 << 15;
+
+/// Bytes of the ring of records: as much in flight as `copy` has.
+const BYTES: u64 = 1 << 20;
 
 /// A message of the round trips.
 type Message = [u8; 64];
@@ -23,10 +27,14 @@ pub(super) fn systems() -> Vec<System> {
     let slots = System::new("ringway slots").round_trips::<SlotTrips>().slots::<SlotFlow>();
     let bytes = System::new("ringway bytes")
         .round_trips::<ByteTrips>()
-        .records::<ByteFlow, 64>()
-        .records::<ByteFlow, 1024>()
-        .records::<ByteFlow, 65536>();
-    vec![slots.clone(), slots.again(), bytes.clone(), bytes.again()]
+        .records::<ByteFlow<false>, 64>()
+        .records::<ByteFlow<false>, 1024>()
+        .records::<ByteFlow<false>, 65536>();
+    let mirrored = System::new("ringway mirrored")
+        .records::<ByteFlow<true>, 64>()
+        .records::<ByteFlow<true>, 1024>()
+        .records::<ByteFlow<true>, 65536>();
+    vec![slots.clone(), slots.again(), bytes.clone(), bytes.again(), mirrored]
 }
 
 /// A failed send as the end of a sample.
@@ -89,31 +97,25 @@ impl SlotConsumer for slots::Consumer<u64> {
 }
 
 /// Byte records.
-struct ByteFlow;
+struct ByteFlow<const MIRRORED: bool>;
 
-impl Channel for ByteFlow {
+impl<const MIRRORED: bool> Channel for ByteFlow<MIRRORED> {
     type Near = bytes::Producer;
-    type Far = Records;
+    type Far = bytes::Consumer;
 
-    fn create(shape: Shape) -> io::Result<(Self::Near, Vec<OwnedFd>)> {
-        let config = Config::spsc().capacity(capacity(shape)).wrap(Wrap::Padding);
+    fn create(_: Shape) -> io::Result<(Self::Near, Vec<OwnedFd>)> {
+        let wrap = if MIRRORED { Wrap::Mirrored } else { Wrap::Padding };
+        let config = Config::spsc().capacity(BYTES).wrap(wrap);
         let region = Arc::new(bytes::anonymous(&config).map_err(io::Error::other)?);
         let descriptor = passed(&region)?;
         Ok((bytes::Producer::attach(&region).map_err(io::Error::other)?, vec![descriptor]))
     }
 
-    fn attach(shape: Shape, descriptors: Vec<OwnedFd>) -> io::Result<Self::Far> {
+    fn attach(_: Shape, descriptors: Vec<OwnedFd>) -> io::Result<Self::Far> {
         let region = Region::inherited(sole(descriptors)?.as_raw_fd(), &bytes::expected());
         let region = Arc::new(region.map_err(io::Error::other)?);
-        let consumer = bytes::Consumer::attach(&region).map_err(io::Error::other)?;
-        let room = <Records as RecordConsumer>::BATCH_BYTES / shape.length * (shape.length + 8);
-        Ok(Records { consumer, messages: bytes::Messages::with_room(room.max(shape.length + 8)) })
+        bytes::Consumer::attach(&region).map_err(io::Error::other)
     }
-}
-
-/// Bytes of the ring for messages of one length.
-fn capacity(shape: Shape) -> u64 {
-    if shape.length > 4096 { 1 << 20 } else { 1 << 18 }
 }
 
 impl RecordProducer for bytes::Producer {
@@ -132,16 +134,10 @@ impl RecordProducer for bytes::Producer {
     }
 }
 
-/// A consumer and the room that its batches are received into.
-struct Records {
-    consumer: bytes::Consumer,
-    messages: bytes::Messages,
-}
-
-impl RecordConsumer for Records {
+impl RecordConsumer for bytes::Consumer {
     #[inline]
     fn receive(&mut self, message: &mut [u8], deadline: &Deadline<'_>) -> Result<(), Halt> {
-        self.consumer.recv_into_until(message, deadline.moment()).map_err(recv_failed)?;
+        self.recv_into_until(message, deadline.moment()).map_err(recv_failed)?;
         Ok(())
     }
 
@@ -152,14 +148,20 @@ impl RecordConsumer for Records {
         length: usize,
         deadline: &Deadline<'_>,
     ) -> Result<usize, Halt> {
-        let received = self.consumer.recv_many_until(&mut self.messages, deadline.moment());
-        received.map_err(recv_failed)?;
         let mut count = 0;
-        for (target, message) in messages.chunks_exact_mut(length).zip(self.messages.iter()) {
-            if message.len() != length {
+        for message in messages.chunks_exact_mut(length) {
+            let received = if count == 0 {
+                self.recv_into_until(message, deadline.moment()).map_err(recv_failed)?
+            } else {
+                match self.try_recv_into(message) {
+                    Ok(received) => received,
+                    Err(TryRecvError::Empty) => break,
+                    Err(_) => return Err(Halt::Closed),
+                }
+            };
+            if received != length {
                 return Err(Halt::Closed);
             }
-            target.copy_from_slice(message);
             count += 1;
         }
         Ok(count)
