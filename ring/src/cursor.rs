@@ -108,6 +108,12 @@ impl ProducerCursor {
         self.tail = self.tail.wrapping_add(units);
     }
 
+    /// The tail as the consumer sees it.
+    pub(crate) fn published(&self, control: &Control) -> u64 {
+        // Relaxed: our own word.
+        control.producer.tail.load(Ordering::Relaxed)
+    }
+
     /// Tells the consumer of everything written.
     #[inline(always)]
     pub(crate) fn publish(&self, control: &Control) {

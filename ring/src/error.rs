@@ -6,7 +6,7 @@ use ringway_shm::{ClaimError, SystemError};
 
 /// What in the region cannot be, and where: written by a peer that does not follow the protocol, or by a broken one.
 ///
-/// The handle that met it is poisoned: it answers the same from then on, and touches the region no more.
+/// The handle that met it is poisoned: it answers the same from then on, and writes to the region no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Corruption {
     /// This handle's position in the ring when it met it.

@@ -7,7 +7,7 @@ mod fixture;
 use fixture::raw::Raw;
 use fixture::{LIMIT, config, in_time};
 use ringway::bytes::{self, Consumer, Messages, Producer};
-use ringway::{Deadline, RecvError, Region, SendError, slots};
+use ringway::{Deadline, RecvError, Region, SendError, TryRecvError, TrySendError, slots};
 use std::fmt::Debug;
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
@@ -219,4 +219,42 @@ fn a_deadline_too_far_for_the_clock_is_never() {
     assert_eq!(Deadline::from(Duration::MAX), Deadline::NEVER);
     assert!(!Deadline::NEVER.has_passed());
     assert!(Deadline::after(Duration::ZERO).has_passed());
+}
+
+#[test]
+fn many_slots_are_sent_as_far_as_there_is_room_until_the_deadline() {
+    let region = Arc::new(slots::anonymous::<u64>(&config(4)).unwrap());
+    let mut tx = slots::Producer::<u64>::attach(&region).unwrap();
+    let mut rx = slots::Consumer::<u64>::attach(&region).unwrap();
+    let sent = tx.send_many_until(&[1, 2, 3, 4, 5, 6], SHORT);
+    assert_eq!(sent, Err(SendError::TimedOut));
+    let mut values = [0; 8];
+    assert_eq!(rx.try_recv_many(&mut values), Ok(4));
+    assert_eq!(values[..4], [1, 2, 3, 4]);
+}
+
+#[test]
+fn a_forgotten_batch_does_not_keep_a_full_ring_full_for_ever() {
+    let region = Arc::new(bytes::anonymous(&config(4096)).unwrap());
+    let mut tx = Producer::attach(&region).unwrap();
+    let mut rx = Consumer::attach(&region).unwrap();
+    let mut message = Vec::new();
+    tx.try_send(&[0; 2000]).unwrap();
+    rx.try_recv(&mut message).unwrap();
+    for content in [1, 2] {
+        let mut batch = tx.batch();
+        batch.try_send(&[content; 210]).unwrap();
+        std::mem::forget(batch);
+    }
+    let batch = tx.batch();
+    assert!(batch.unpublished() > 420, "a new batch knows what forgotten ones gathered");
+    std::mem::forget(batch);
+    assert_eq!(rx.try_recv(&mut message), Err(TryRecvError::Empty));
+    // With the padding before it, too long by a little: the try fails, but the consumer now sees what is in the way.
+    assert!(matches!(tx.try_send(&[3; 2040]), Err(TrySendError::Full { .. })));
+    for expected in [1, 2] {
+        rx.try_recv(&mut message).unwrap();
+        assert_eq!(message, [expected; 210]);
+    }
+    assert_eq!(tx.try_send(&[3; 2040]), Ok(()));
 }

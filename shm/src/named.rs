@@ -55,7 +55,8 @@ impl Default for Permissions {
 /// How to open a region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Access {
-    /// Map it for reading only.
+    /// Map it for reading only. A party that cannot write cannot take the name away either: if it is the last to leave a
+    /// region of [`Lifetime::LastParty`], the name stays until the next opener or sweep meets it.
     pub read_only: bool,
     /// Open it though it belongs to another user (root's regions included).
     pub foreign_owner: bool,
@@ -83,7 +84,9 @@ impl Region {
         // Before the name: a sweeper never sees a named region that nobody holds and that is about to be used.
         kernel::try_lock(&file, ATTACHED, false).doing("attaching to a region")?;
         let mapping = map(Mapping::file(file.as_fd(), geometry.region_len, false), geometry.region_len)?;
-        Ok(Self::assemble(geometry, mapping, file, false, None).nameable())
+        let region = Self::assemble(geometry, mapping, file, false, None);
+        region.set_nameable();
+        Ok(region)
     }
 
     /// Gives a region from [`nameless`](Self::nameless) its name, in one step: whoever opens it finds it whole.
@@ -96,20 +99,23 @@ impl Region {
     ///
     /// When the region is not from [`nameless`](Self::nameless) or has a name already.
     pub fn publish(&self, name: Name) -> Result<(), CreateError> {
-        assert!(self.is_unnamed(), "a region is named once");
+        assert!(self.take_nameable(), "a region is named once");
         let path = name.path();
-        for retry in [true, false] {
-            match kernel::link(self.file().as_fd(), &path) {
-                Ok(()) => {
-                    self.set_name(name);
-                    return Ok(());
-                }
-                Err(Errno::EXIST) if retry && remove_leftover(&path).unwrap_or(false) => {}
-                Err(Errno::EXIST) => return Err(CreateError::Exists { name }),
-                Err(errno) => return Err(SystemError::new("naming a region", errno).into()),
-            }
+        let mut linked = kernel::link(self.file().as_fd(), &path);
+        if linked == Err(Errno::EXIST) && remove_leftover(&path).unwrap_or(false) {
+            linked = kernel::link(self.file().as_fd(), &path);
         }
-        Err(CreateError::Exists { name })
+        if linked.is_err() {
+            self.set_nameable();
+        }
+        match linked {
+            Ok(()) => {
+                self.set_name(name);
+                Ok(())
+            }
+            Err(Errno::EXIST) => Err(CreateError::Exists { name }),
+            Err(errno) => Err(SystemError::new("naming a region", errno).into()),
+        }
     }
 
     /// Creates a region under a name that must be free.

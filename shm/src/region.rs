@@ -28,7 +28,7 @@ use crate::geometry::{Expected, Geometry, Rejected};
 use crate::layout::{Section, Superblock};
 use crate::mapping::{Mapping, Mirror};
 use crate::name::Name;
-use crate::primitive::{AtomicU64, Ordering, kernel};
+use crate::primitive::{AtomicU32, AtomicU64, Ordering, kernel};
 use core::ptr::NonNull;
 use rustix::io::Errno;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -65,8 +65,8 @@ pub struct Region {
     read_only: bool,
     /// The name that this region was given or opened by; empty for one that has none.
     name: OnceLock<Name>,
-    /// Is this a file that may be given a name?
-    nameable: bool,
+    /// 1: a file that may be given a name, and has none yet.
+    nameable: AtomicU32,
     /// The path of an adopted segment that is ours to remove.
     segment: Option<PathBuf>,
     /// Roles claimed through this value: the kernel does not tell two claimers of one description apart.
@@ -88,7 +88,7 @@ impl Region {
             file,
             read_only,
             name,
-            nameable: false,
+            nameable: AtomicU32::new(0),
             segment: None,
             claimed: AtomicU64::new(0),
         }
@@ -214,13 +214,14 @@ impl Region {
         &self.file
     }
 
-    pub(crate) fn nameable(mut self) -> Self {
-        self.nameable = true;
-        self
+    pub(crate) fn set_nameable(&self) {
+        // Relaxed: the word is this process's own, and tells apart who may go on to name the region.
+        self.nameable.store(1, Ordering::Relaxed);
     }
 
-    pub(crate) fn is_unnamed(&self) -> bool {
-        self.nameable && self.name.get().is_none()
+    /// Takes the right to name the region; false if it is not to be named, or somebody is at it.
+    pub(crate) fn take_nameable(&self) -> bool {
+        self.nameable.swap(0, Ordering::Relaxed) == 1
     }
 
     pub(crate) fn own_segment(&mut self, path: PathBuf) {

@@ -4,7 +4,8 @@
 //!   send ─▶ in the ring, behind tail        flush, drop, or an eighth of the ring ─▶ tail (Release), once for all
 //! ```
 //!
-//! A batch that is forgotten instead of dropped keeps its records to itself until the producer's next commit.
+//! A batch that is forgotten instead of dropped keeps its records to itself until the producer next commits, or finds the
+//! ring full.
 
 use super::Producer;
 use crate::error::{SendError, TrySendError};
@@ -23,7 +24,7 @@ pub struct Batch<'a> {
 
 impl<'a> Batch<'a> {
     pub(super) fn new(producer: &'a mut Producer) -> Self {
-        let published = producer.tail();
+        let published = producer.published();
         Self { producer, published }
     }
 

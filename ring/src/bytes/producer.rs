@@ -233,6 +233,11 @@ impl Producer {
         self.cursor.publish(self.bytes.memory().control());
     }
 
+    /// The tail as the consumer sees it. A look at our own line.
+    pub(super) fn published(&self) -> u64 {
+        self.cursor.published(self.bytes.memory().control())
+    }
+
     /// Where the next record goes.
     #[inline(always)]
     pub(super) fn tail(&self) -> u64 {
@@ -306,7 +311,14 @@ impl Producer {
         if needed > free {
             free = self.cursor.refresh(self.bytes.memory().control())?;
         }
-        if needed <= free { Ok(Room { padding, len }) } else { Err(TrySendError::Full { needed, free }) }
+        if needed <= free {
+            return Ok(Room { padding, len });
+        }
+        // What a forgotten batch kept to itself would never be read, nor its room be given back.
+        if self.published() != tail {
+            self.publish();
+        }
+        Err(TrySendError::Full { needed, free })
     }
 
     /// Position of the payload of a record in `room`.

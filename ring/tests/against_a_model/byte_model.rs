@@ -44,15 +44,19 @@ impl Model {
         CAPACITY - self.tail % CAPACITY
     }
 
-    /// Padding before a record of `len` bytes, or why there is no room for it.
-    pub(crate) fn room(&self, len: usize) -> Result<u64, TrySendError> {
+    /// Padding before a record of `len` bytes, or why there is no room for it. A full ring shows the consumer all there is.
+    pub(crate) fn room(&mut self, len: usize) -> Result<u64, TrySendError> {
         let len = len as u64;
         if len > LENGTH_MAX {
             return Err(TrySendError::TooLong { len, max: LENGTH_MAX });
         }
         let padding = if self.mirrored || footprint(len) <= self.to_end() { 0 } else { self.to_end() };
         let (needed, free) = (padding + footprint(len), self.free());
-        if needed > free { Err(TrySendError::Full { needed, free }) } else { Ok(padding) }
+        if needed > free {
+            self.publish();
+            return Err(TrySendError::Full { needed, free });
+        }
+        Ok(padding)
     }
 
     pub(crate) fn add(&mut self, padding: u64, message: &[u8]) {

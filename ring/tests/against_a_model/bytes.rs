@@ -162,7 +162,8 @@ impl Stage {
     fn batch(&mut self, u: &mut Unstructured<'_>) -> Drawn<()> {
         let mut tx = self.tx.take().unwrap();
         let mut batch = tx.batch();
-        let mut mark = self.model.tail;
+        // What a forgotten batch gathered counts as well.
+        let mut mark = self.model.published;
         for _ in 0..u.int_in_range(0..=12)? {
             let len = self.len(u)?;
             let message = self.message(len);
