@@ -124,13 +124,13 @@ fn print_case(output: &mut dyn Write, summary: Summary<'_>, case: Case) -> io::R
     if case == Case::RoundTrip {
         writeln!(
             output,
-            "  {:<18} {:>8} {:>17} {:>9} {:>8} {:>8} {:>8} {:>8} {:>8}",
+            "  {:<23} {:>8} {:>17} {:>9} {:>8} {:>8} {:>8} {:>8} {:>8}",
             "", "p50", "min..max", against, "p99", "p99.9", "max", "mean", "line "
         )?;
     } else {
         writeln!(
             output,
-            "  {:<18} {:>9} {:>21} {:>9} {:>10} {:>8} placement",
+            "  {:<23} {:>9} {:>21} {:>9} {:>10} {:>8} placement",
             "", "rate", "min..max", against, "bandwidth", "line "
         )?;
     }
@@ -152,7 +152,7 @@ fn print_row(
     row: &Row,
     reference: Option<(&str, f64)>,
 ) -> io::Result<()> {
-    write!(output, "  {:<18} ", row.system)?;
+    write!(output, "  {:<23} ", row.system)?;
     let metric = row.case.metrics()[0];
     let (first, line) = match (&row.samples, spread(row, metric), summary::line(row)) {
         (Err(reason), ..) => return writeln!(output, "FAILED: {reason}"),
@@ -219,7 +219,7 @@ fn print_targets(output: &mut dyn Write, summary: Summary<'_>) -> io::Result<()>
             Some(false) => "missed",
             None => "not measured",
         };
-        writeln!(output, "  {:<50} {value:>9}   {bound:<12} {verdict}", target.name)?;
+        writeln!(output, "  {:<54} {value:>9}   {bound:<12} {verdict}", target.name)?;
     }
     Ok(())
 }
