@@ -11,13 +11,20 @@
 
 use ringway::{Config, bytes};
 use std::error::Error;
-use std::process::Command;
+use std::process::{Command, ExitCode};
 use std::time::Duration;
 
-fn main() -> Result<(), Box<dyn Error>> {
-    match std::env::args().nth(1) {
+fn main() -> ExitCode {
+    let result = match std::env::args().nth(1) {
         None => parent(),
         Some(name) => child(&name),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("hello: {error}");
+            ExitCode::FAILURE
+        }
     }
 }
 

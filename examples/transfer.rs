@@ -16,9 +16,11 @@
 use ringway::{Config, RecvError, Region, SendError, bytes};
 use sha2::{Digest, Sha256};
 use std::error::Error;
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::AsRawFd;
+use std::path::Path;
 use std::process::{Child, Command, ExitCode};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -30,8 +32,10 @@ const CHUNK: usize = 64 << 10;
 const SILENCE: Duration = Duration::from_secs(10);
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let result = match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+    // A file's name need not be text.
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(|argument| argument.to_str().unwrap_or_default()).collect();
+    let result = match words.as_slice() {
         ["--receive", number] => receive(number),
         ["--help" | "-h"] => {
             println!(
@@ -39,8 +43,9 @@ fn main() -> ExitCode {
             );
             Ok(())
         }
-        [file] => send(file),
-        [] => std::env::current_exe().map_err(Into::into).and_then(|me| send(&me.to_string_lossy())),
+        [option] if option.starts_with('-') => Err(format!("{option} is no option; see --help").into()),
+        [_] => send(Path::new(&arguments[0])),
+        [] => std::env::current_exe().map_err(Into::into).and_then(|me| send(&me)),
         _ => Err("one file at a time; see --help".into()),
     };
     match result {
@@ -53,8 +58,9 @@ fn main() -> ExitCode {
 }
 
 /// The sender: reads the file, sends it, and then what its bytes came to.
-fn send(path: &str) -> Result<(), Box<dyn Error>> {
-    let mut file = File::open(path).map_err(|error| format!("{path}: {error}"))?;
+fn send(path: &Path) -> Result<(), Box<dyn Error>> {
+    let shown = path.display();
+    let mut file = File::open(path).map_err(|error| format!("{shown}: {error}"))?;
     let region = Arc::new(bytes::anonymous(&Config::spsc().capacity(1 << 20))?);
     let mut tx = bytes::Producer::attach(&region)?;
     let passed = region.inheritable()?;
@@ -74,7 +80,7 @@ fn send(path: &str) -> Result<(), Box<dyn Error>> {
                     break Err(error);
                 }
             }
-            Err(error) => break Err(format!("{path}: {error}").into()),
+            Err(error) => break Err(format!("{shown}: {error}").into()),
         }
     };
     let digest = digest.finalize();
@@ -109,7 +115,8 @@ fn put(tx: &mut bytes::Producer, record: &[u8], receiver: &mut Child) -> Result<
 
 /// The receiver: takes the file in, and compares what its bytes come to with what the sender says.
 fn receive(number: &str) -> Result<(), Box<dyn Error>> {
-    let region = Region::inherited(number.parse()?, &bytes::expected())?;
+    let number = number.parse().map_err(|_| format!("{number} is no descriptor"))?;
+    let region = Region::inherited(number, &bytes::expected())?;
     let mut rx = bytes::Consumer::attach(&Arc::new(region))?;
     let (mut digest, mut record, mut received) = (Sha256::new(), Vec::with_capacity(CHUNK), 0u64);
     loop {

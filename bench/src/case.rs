@@ -15,7 +15,7 @@ pub(crate) enum Case {
 
 impl Case {
     /// All cases.
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::RoundTrip,
         Self::Slots { batched: false },
         Self::Slots { batched: true },
@@ -24,6 +24,7 @@ impl Case {
         Self::Records { length: 1024, batched: false },
         Self::Records { length: 1024, batched: true },
         Self::Records { length: 65536, batched: false },
+        Self::Records { length: 65536, batched: true },
     ];
 
     /// Its place among all cases.

@@ -202,12 +202,17 @@ impl<N: RecordProducer, F: RecordConsumer, const LENGTH: usize> Work<N, F> for R
     }
 }
 
+/// How many messages of `length` bytes are a batch of `bytes`: four of them if they are long.
+pub(crate) fn batch(bytes: usize, length: usize) -> usize {
+    (bytes / length).max(4)
+}
+
 /// Messages of `LENGTH` bytes, many at a time.
 pub(crate) struct RecordBatches<const LENGTH: usize>;
 
 impl<N: RecordProducer, F: RecordConsumer, const LENGTH: usize> Work<N, F> for RecordBatches<LENGTH> {
     fn near(near: &mut N, run: Run<'_>, _: &Clock, _: &mut [u32]) -> Result<(), Halt> {
-        let batch = N::BATCH_BYTES / LENGTH;
+        let batch = batch(N::BATCH_BYTES, LENGTH);
         let mut page = Page::new(batch * LENGTH);
         let (mut sequence, end) = (run.first, run.first + run.count);
         while sequence < end {
@@ -223,7 +228,7 @@ impl<N: RecordProducer, F: RecordConsumer, const LENGTH: usize> Work<N, F> for R
     }
 
     fn far(far: &mut F, run: Run<'_>) -> Result<(), Halt> {
-        let batch = F::BATCH_BYTES / LENGTH;
+        let batch = batch(F::BATCH_BYTES, LENGTH);
         let mut page = Page::new(batch * LENGTH);
         let (mut sequence, end) = (run.first, run.first + run.count);
         while sequence < end {

@@ -73,3 +73,17 @@ fn a_file_that_is_not_there_is_named() {
     assert!(!output.status.success());
     assert!(text(&output.stderr).contains("/no/such/file"), "{}", text(&output.stderr));
 }
+
+#[test]
+fn an_end_that_is_given_nonsense_says_so_in_a_phrase() {
+    for (program, argument) in [
+        (env!("CARGO_BIN_EXE_hello"), "no/such"),
+        (env!("CARGO_BIN_EXE_hello"), "no-such-ring"),
+        (env!("CARGO_BIN_EXE_transfer"), "--bogus"),
+    ] {
+        let output = run(program, &[Path::new(argument)]);
+        let said = text(&output.stderr);
+        assert!(!output.status.success());
+        assert!(said.lines().count() == 1 && !said.contains('{'), "{said}");
+    }
+}

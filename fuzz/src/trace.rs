@@ -61,8 +61,8 @@ impl Recorder {
 impl Hooks for Recorder {
     fn atomic(&self, step: &Step) -> Outcome {
         let outcome = step.perform();
-        let (place, action, order) = (locate(step.address), step.action, step.order);
-        self.push(What::Atomic { place, action, order, value: outcome.value }, Some(step.site));
+        let (place, action, order) = (locate(step.address()), step.action(), step.order());
+        self.push(What::Atomic { place, action, order, value: outcome.value }, Some(step.site()));
         outcome
     }
 
@@ -72,8 +72,8 @@ impl Hooks for Recorder {
 
     fn copy(&self, copy: &Copy) {
         copy.perform();
-        let (place, len, into_region) = (locate(copy.address()), copy.len, copy.into_region);
-        self.push(What::Copy { place, len, into_region }, Some(copy.site));
+        let (place, len, into_region) = (locate(copy.address()), copy.len(), copy.is_into_region());
+        self.push(What::Copy { place, len, into_region }, Some(copy.site()));
     }
 
     fn spin(&self, site: &'static Location<'static>) {

@@ -59,7 +59,7 @@ impl Config {
         self
     }
 
-    /// How records get past the end.
+    /// How records get past the end of a byte ring. A ring of slots takes [`Wrap::Padding`] only, and never pads.
     #[must_use]
     pub fn wrap(mut self, wrap: Wrap) -> Self {
         self.wrap = wrap;

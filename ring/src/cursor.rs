@@ -2,7 +2,7 @@
 //!
 //! Lamport's ring ("Proving the Correctness of Multiprocess Programs", 1977) with private copies: each side keeps its
 //! own position in its handle and only ever *stores* the shared one, and keeps the last value it read of the other's, so
-//! that a side that is not waiting reads no line that the other writes (Lee, Bu and Chandranmenon, "A Lock-Free,
+//! that a side that is not waiting reads no position line that the other writes (Lee, Bu and Chandranmenon, "A Lock-Free,
 //! Cache-Efficient Multi-Core Synchronization Mechanism", 2009).
 //!
 //! ```text
@@ -40,6 +40,8 @@ use ringway_shm::primitive::Ordering;
 pub(crate) struct ProducerCursor {
     /// Where the next unit goes. The truth; the shared word only follows it.
     tail: u64,
+    /// The tail as the consumer can see it.
+    published: u64,
     /// Where the next unit may not go: the consumer's position when last looked at, plus the capacity. `tail` itself once
     /// poisoned, so that nothing ever fits again.
     limit: u64,
@@ -52,7 +54,7 @@ impl ProducerCursor {
     pub(crate) fn attach(control: &Control, capacity: u64, unit: u64) -> Result<Self, Corruption> {
         // Relaxed: only the producer writes tail, and the role was handed over through the kernel's lock.
         let tail = control.producer.tail.load(Ordering::Relaxed);
-        let mut cursor = Self { tail, limit: tail, capacity, poison: None };
+        let mut cursor = Self { tail, published: tail, limit: tail, capacity, poison: None };
         if tail % unit != 0 {
             return Err(Corruption { position: tail, fault: Fault::Tail { tail } });
         }
@@ -97,6 +99,11 @@ impl ProducerCursor {
         corruption
     }
 
+    /// Fails if it has met what cannot be.
+    pub(crate) fn intact(&self) -> Result<(), Corruption> {
+        self.poison.map_or(Ok(()), Err)
+    }
+
     /// Has it met what cannot be? Then it writes no more.
     pub(crate) fn is_poisoned(&self) -> bool {
         self.poison.is_some()
@@ -108,15 +115,16 @@ impl ProducerCursor {
         self.tail = self.tail.wrapping_add(units);
     }
 
-    /// The tail as the consumer sees it.
-    pub(crate) fn published(&self, control: &Control) -> u64 {
-        // Relaxed: our own word.
-        control.producer.tail.load(Ordering::Relaxed)
+    /// Units written that the consumer cannot see yet.
+    #[inline(always)]
+    pub(crate) fn unpublished(&self) -> u64 {
+        self.tail.wrapping_sub(self.published)
     }
 
     /// Tells the consumer of everything written.
     #[inline(always)]
-    pub(crate) fn publish(&self, control: &Control) {
+    pub(crate) fn publish(&mut self, control: &Control) {
+        self.published = self.tail;
         // Release: the payload and its headers are there before the position. Pairs with the Acquire in
         // `ConsumerCursor::refresh`.
         control.producer.tail.store(self.tail, Ordering::Release);
@@ -170,6 +178,11 @@ impl ConsumerCursor {
         }
         self.tail_seen = tail;
         Ok(backlog)
+    }
+
+    /// Fails if it has met what cannot be.
+    pub(crate) fn intact(&self) -> Result<(), Corruption> {
+        self.poison.map_or(Ok(()), Err)
     }
 
     /// Refuses to serve this ring any further; keeps the first reason.

@@ -63,6 +63,8 @@ pub enum AttachError {
     ConsumerTaken,
     /// The region was opened read-only.
     ReadOnly,
+    /// The region was opened by the process that this one was forked from: open it afresh.
+    Forked,
     /// The positions in the ring cannot be.
     Corrupt(Corruption),
     /// A system call failed.
@@ -75,6 +77,7 @@ impl fmt::Display for AttachError {
             Self::ProducerTaken => f.write_str("the ring has a producer already"),
             Self::ConsumerTaken => f.write_str("the ring has a consumer already"),
             Self::ReadOnly => f.write_str("the region was opened read-only"),
+            Self::Forked => f.write_str("the region was opened before a fork, by the parent"),
             Self::Corrupt(corruption) => corruption.fmt(f),
             Self::System(error) => error.fmt(f),
         }
@@ -88,8 +91,9 @@ impl AttachError {
         match error {
             ClaimError::Taken => taken,
             ClaimError::ReadOnly => Self::ReadOnly,
+            ClaimError::Forked => Self::Forked,
             ClaimError::System(error) => Self::System(error),
-            // `ClaimError` may grow; what it grows is the system's.
+            // `ClaimError` may grow; both crates grow together.
             _ => taken,
         }
     }
@@ -101,6 +105,8 @@ impl AttachError {
 pub enum CreateError {
     /// A ring cannot have this capacity.
     Capacity(CapacityError),
+    /// A ring of slots does not wrap by a mirrored mapping: no slot runs over its end.
+    MirroredSlots,
     /// The region could not be created; [`ringway_shm::CreateError::Exists`] among the reasons.
     Region(ringway_shm::CreateError),
     /// The side that was asked for could not be taken.
@@ -111,6 +117,7 @@ impl fmt::Display for CreateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Capacity(error) => error.fmt(f),
+            Self::MirroredSlots => f.write_str("a ring of slots is never mirrored"),
             Self::Region(error) => error.fmt(f),
             Self::Attach(error) => error.fmt(f),
         }
@@ -174,7 +181,7 @@ impl fmt::Display for TrySendError {
 
 impl core::error::Error for TrySendError {}
 
-/// Why a message was not sent, or room not reserved, in time. Nothing was written.
+/// Why a message was not sent, or room not reserved, in time. Nothing of it was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SendError {

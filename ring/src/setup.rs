@@ -5,7 +5,8 @@
 //!   open:    region ─ kind, version, type (superblock) ─ parameters and sections fit each other ─ claim the side
 //! ```
 //!
-//! A side is claimed before the region gets its name, so a creator never loses its side to a faster stranger.
+//! `create` claims the side before the region gets its name, so a creator never loses its side to a faster stranger.
+//! `open_or_create` opens what it has created, and may.
 
 use crate::config::{Config, Wrap, data_len};
 use crate::error::{AttachError, CreateError, OpenError};
@@ -56,6 +57,9 @@ impl Form {
 
     /// What a region for this configuration consists of.
     pub(crate) fn blueprint(&self, config: &Config) -> Result<Blueprint, CreateError> {
+        if self.slot_size > 0 && config.wrap == Wrap::Mirrored {
+            return Err(CreateError::MirroredSlots);
+        }
         let len = data_len(config.capacity, self.capacity_min, self.slot_size.max(1))?;
         let mut parameters = [0; PARAMETERS];
         parameters[CAPACITY] = config.capacity;
@@ -81,7 +85,7 @@ impl Form {
         let parameters = geometry.parameters;
         let wrap = match parameters[WRAP] {
             0 => Wrap::Padding,
-            1 => Wrap::Mirrored,
+            1 if self.slot_size == 0 => Wrap::Mirrored,
             _ => return Err(rejected(Rejected::Geometry)),
         };
         let capacity = parameters[CAPACITY];
@@ -123,7 +127,16 @@ pub(crate) fn created(error: OpenError) -> CreateError {
 
 /// The four ways to a side of a named ring, the same for both sides of both kinds.
 macro_rules! by_name {
-    ($form:expr, $side:literal, $taken:literal) => {
+    ($form:expr, $side:literal, $taken:literal, $other:ident, $other_name:literal, $other_side:ident) => {
+        #[doc = concat!("Has the ring a live ", $other_name, ", in this process or another?")]
+        ///
+        /// # Errors
+        ///
+        /// [`SystemError`](ringway_shm::SystemError) when the system does not answer.
+        pub fn $other(&self) -> Result<bool, ringway_shm::SystemError> {
+            self.region().is_claimed($crate::setup::Side::$other_side as u32)
+        }
+
         #[doc = concat!("Creates a named ring and is its ", $side, ".")]
         ///
         /// # Errors

@@ -227,10 +227,17 @@ fn many_slots_are_sent_as_far_as_there_is_room_until_the_deadline() {
     let mut tx = slots::Producer::<u64>::attach(&region).unwrap();
     let mut rx = slots::Consumer::<u64>::attach(&region).unwrap();
     let sent = tx.send_many_until(&[1, 2, 3, 4, 5, 6], SHORT);
-    assert_eq!(sent, Err(SendError::TimedOut));
+    assert_eq!(sent, Ok(4), "what was sent is said");
+    assert_eq!(tx.send_many_until(&[5, 6], SHORT), Err(SendError::TimedOut));
+    assert_eq!(
+        (tx.try_send_many(&[]), tx.send_many_until(&[], SHORT)),
+        (Ok(0), Ok(0)),
+        "nothing always fits"
+    );
     let mut values = [0; 8];
     assert_eq!(rx.try_recv_many(&mut values), Ok(4));
     assert_eq!(values[..4], [1, 2, 3, 4]);
+    assert_eq!((rx.try_recv_many(&mut []), rx.recv_many_until(&mut [], SHORT)), (Ok(0), Ok(0)));
 }
 
 #[test]

@@ -148,7 +148,7 @@ impl fmt::Display for OpenError {
             Self::PermissionDenied => f.write_str("not permitted to open the region"),
             Self::NotAFile => f.write_str("not a plain file in memory"),
             Self::NotSealed => f.write_str("not a sealed memory file"),
-            Self::NoDescriptor => f.write_str("no descriptor came over the socket"),
+            Self::NoDescriptor => f.write_str("there is no such descriptor, or none came over the socket"),
             Self::SegmentGone => f.write_str("the segment's name leads to another segment"),
             Self::Rejected(why) => why.fmt(f),
             Self::System(error) => error.fmt(f),
@@ -166,6 +166,8 @@ pub enum ClaimError {
     Taken,
     /// The region was opened read-only.
     ReadOnly,
+    /// The region was opened by the process that this one was forked from: open it afresh.
+    Forked,
     /// A system call failed.
     System(SystemError),
 }
@@ -175,6 +177,7 @@ impl fmt::Display for ClaimError {
         match self {
             Self::Taken => f.write_str("the role is taken"),
             Self::ReadOnly => f.write_str("the region was opened read-only"),
+            Self::Forked => f.write_str("the region was opened before a fork, by the parent"),
             Self::System(error) => error.fmt(f),
         }
     }

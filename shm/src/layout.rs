@@ -22,7 +22,7 @@ pub const VERSION: u32 = 1;
 /// First bytes of every region.
 pub const MAGIC: [u8; 8] = *b"RINGWAY\0";
 
-/// Bytes of a page, the grain of everything in a region. Regions of one machine may be built with a multiple of it.
+/// Bytes of a page, the grain of everything in a region.
 pub const PAGE: u64 = 4096;
 
 /// What [`Superblock::endian`] reads on a machine of our byte order.

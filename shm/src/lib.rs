@@ -1,5 +1,5 @@
 //! Shared-memory regions for [Ringway](https://docs.rs/ringway): bytes that several processes map, created so that nobody
-//! ever sees them half-made, checked at open, and reserved so that no later touch can fail.
+//! ever sees them half-made, checked at open, and reserved whole, so that no later touch fails for want of memory.
 //!
 //! ```text
 //!   Blueprint ──▶ Region ──▶ sections (raw bytes for the crates above)

@@ -146,7 +146,7 @@ unsafe impl Send for Mirror {}
 unsafe impl Sync for Mirror {}
 
 impl Mirror {
-    /// Maps `section` of `file` twice. `number` names the region to the model.
+    /// Maps `section` of `file` twice.
     pub(crate) fn new(
         file: BorrowedFd<'_>,
         section: Section,

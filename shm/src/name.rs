@@ -190,6 +190,14 @@ impl TryFrom<&String> for Name {
     }
 }
 
+impl TryFrom<String> for Name {
+    type Error = NameError;
+
+    fn try_from(text: String) -> Result<Self, NameError> {
+        Self::new(&text)
+    }
+}
+
 impl TryFrom<&Name> for Name {
     type Error = NameError;
 

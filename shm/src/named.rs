@@ -71,12 +71,16 @@ impl Region {
     /// # Errors
     ///
     /// [`CreateError::NoRoom`] when its pages cannot all be reserved now, [`CreateError::Permissions`] when the mode or
-    /// the group is refused.
+    /// the group is refused, or the mode does not let the owner read and write.
     pub fn nameless(blueprint: &Blueprint, permissions: Permissions) -> Result<Self, CreateError> {
         let file = kernel::open_nameless(Path::new(DIRECTORY)).doing("creating a nameless file")?;
         let geometry = fill(&file, blueprint)?;
         let Permissions { mode, group } = permissions;
         let refused = |_| CreateError::Permissions { mode, group };
+        // Its own owner could neither open such a region nor remove what is left of it.
+        if mode & 0o600 != 0o600 {
+            return Err(refused(Errno::INVAL));
+        }
         if let Some(group) = group {
             kernel::set_group(file.as_fd(), group).map_err(refused)?;
         }
@@ -217,8 +221,11 @@ pub(crate) fn open_now(
         };
         check_owner(&file, access)?;
         if is_leftover(&file, access.read_only)? {
-            if remove(&path, &file).doing("removing a leftover")? {
-                return Err(not_found());
+            match remove(&path, &file) {
+                // Another user's leftover is theirs to remove; it is no region any more, all the same.
+                Ok(true) | Err(Errno::ACCESS | Errno::PERM) => return Err(not_found()),
+                Ok(false) => {}
+                Err(errno) => return Err(SystemError::new("removing a leftover", errno).into()),
             }
         } else if attach(&file)? {
             let geometry = read_geometry(file.as_fd(), access.read_only)?;
@@ -228,7 +235,8 @@ pub(crate) fn open_now(
                     let name = Some(name.clone());
                     return Ok(Region::assemble(geometry, mapping, file, access.read_only, name));
                 }
-                Ok(None) => continue,
+                // The name leads elsewhere by now: look again.
+                Ok(None) => give_up(&file, &geometry, access.read_only, &path),
                 Err(error) => {
                     // For a moment this was a party: if the last other one left meanwhile, the name goes with us.
                     give_up(&file, &geometry, access.read_only, &path);

@@ -11,8 +11,8 @@
 //!
 //! **Lock bytes.** The kernel keeps, for each open description of the region's file, locks on single bytes far beyond
 //! the file's end. It gives them back when the description goes, at the latest at its process's death, so a role whose
-//! holder was killed is free at once and nobody has to repair anything. (A forked child keeps the description, and so
-//! the role, until it exits or executes another program: a role may stay taken too long, never be given twice.)
+//! holder was killed is free at once and nobody has to repair anything. (A forked child shares the description, and so
+//! keeps the role taken until it exits or executes another program; it can neither claim nor give back any itself.)
 //!
 //! ```text
 //!   byte                  taken by                                    means
@@ -63,6 +63,8 @@ pub struct Region {
     mapping: Mapping,
     file: OwnedFd,
     read_only: bool,
+    /// The process that opened it: a forked child shares its locks and must neither take nor give back any.
+    process: u32,
     /// The name that this region was given or opened by; empty for one that has none.
     name: OnceLock<Name>,
     /// 1: a file that may be given a name, and has none yet.
@@ -87,6 +89,7 @@ impl Region {
             mapping,
             file,
             read_only,
+            process: this_process(),
             name,
             nameable: AtomicU32::new(0),
             segment: None,
@@ -187,6 +190,9 @@ impl Region {
         if self.read_only {
             return Err(ClaimError::ReadOnly);
         }
+        if self.is_forked() {
+            return Err(ClaimError::Forked);
+        }
         // Relaxed: the bit only keeps this process's claimers apart; what they share is ordered by the region's words.
         if self.claimed.fetch_or(1 << role, Ordering::Relaxed) & (1 << role) != 0 {
             return Err(ClaimError::Taken);
@@ -208,6 +214,11 @@ impl Region {
     pub fn is_claimed(&self, role: u32) -> Result<bool, SystemError> {
         let here = self.claimed.load(Ordering::Relaxed) & 1u64.checked_shl(role).unwrap_or(0) != 0;
         Ok(here || kernel::is_locked(&self.file, ROLES + u64::from(role)).doing("asking for a role")?)
+    }
+
+    /// Are we in a child of the process that opened it?
+    fn is_forked(&self) -> bool {
+        self.process != this_process()
     }
 
     pub(crate) fn file(&self) -> &OwnedFd {
@@ -242,6 +253,9 @@ impl AsFd for Region {
 
 impl Drop for Region {
     fn drop(&mut self) {
+        if self.is_forked() {
+            return;
+        }
         if let Some(name) = self.name.take() {
             crate::named::leave(self, &name);
         }
@@ -270,12 +284,16 @@ impl Claim {
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        if self.locked {
+        if self.locked && !self.region.is_forked() {
             // A failure here leaves the role taken until the region's descriptor goes: too long, never twice.
             let _ = kernel::unlock(&self.region.file, ROLES + u64::from(self.role));
         }
         self.region.claimed.fetch_and(!(1 << self.role), Ordering::Relaxed);
     }
+}
+
+fn this_process() -> u32 {
+    rustix::process::getpid().as_raw_nonzero().get() as u32
 }
 
 /// Turns an empty file into a region that nobody else can see yet: length, pages, superblock.
@@ -338,7 +356,7 @@ pub(crate) fn birth() -> Result<Birth, SystemError> {
         boot: boot()?,
         created_ns: (now.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(now.tv_nsec as u64),
         user: rustix::process::geteuid().as_raw(),
-        process: rustix::process::getpid().as_raw_nonzero().get() as u32,
+        process: this_process(),
     })
 }
 

@@ -52,7 +52,10 @@ impl Region {
     pub fn send(&self, socket: &UnixStream) -> Result<(), SystemError> {
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut control = SendAncillaryBuffer::new(&mut space);
-        let descriptors = [self.as_fd()];
+        // Not our own description: the receiver would hold our locks, and our roles with them.
+        let fresh =
+            kernel::reopen(self.as_fd().as_raw_fd(), self.is_read_only()).doing("sending a region")?;
+        let descriptors = [fresh.as_fd()];
         assert!(
             control.push(SendAncillaryMessage::ScmRights(&descriptors)),
             "the space is for one descriptor"
@@ -99,7 +102,7 @@ impl Region {
         Self::inherited(descriptor.as_raw_fd(), expected)
     }
 
-    /// A duplicate of the region's descriptor that a child keeps across `exec`; its number goes to the child in an
+    /// A descriptor of the region, without this process's locks, that a child keeps across `exec`; its number goes to the child in an
     /// argument or the environment, and there to [`inherited`](Self::inherited).
     ///
     /// Every child started while it is open inherits it, so close it once the right one runs.
@@ -108,7 +111,11 @@ impl Region {
     ///
     /// [`SystemError`] when the process has no room for another descriptor.
     pub fn inheritable(&self) -> Result<OwnedFd, SystemError> {
-        rustix::io::dup(self.as_fd()).doing("duplicating a region's descriptor")
+        // A description of its own: a duplicate would carry this process's locks, and its roles with them.
+        let doing = "duplicating a region's descriptor";
+        let fresh = kernel::reopen(self.as_fd().as_raw_fd(), self.is_read_only()).doing(doing)?;
+        rustix::io::fcntl_setfd(&fresh, rustix::io::FdFlags::empty()).doing(doing)?;
+        Ok(fresh)
     }
 
     /// Attaches to the region behind an open descriptor of this process, by number. The descriptor stays open.

@@ -19,9 +19,12 @@ use crate::Deadline;
 use ringway_shm::primitive::{Backoff, kernel, spin_hint};
 use std::sync::OnceLock;
 
-/// How many looks before the core is given away: some 30 microseconds, several times what two cores that take turns
+/// How many looks before the core is given away: some tens of microseconds, many times what two cores that take turns
 /// need for an answer.
 const SPINS: u32 = 2_000;
+
+/// One look in this many looks at the clock as well.
+const CLOCK_LOOKS: u32 = 64;
 
 /// How many hints a side slips behind in a stream.
 const SLIP: u32 = 16;
@@ -29,7 +32,7 @@ const SLIP: u32 = 16;
 /// How many waits in a row may bring a single message before a stream counts as over.
 const PATIENCE: u8 = 3;
 
-/// In an exchange, one wait in this many slips behind all the same, to find out whether it has become a stream.
+/// In an exchange, a wait after this many slips behind all the same, to find out whether it has become a stream.
 const PROBE: u16 = 1024;
 
 /// How one side of a channel waits for the other, learned from its last waits.
@@ -108,7 +111,7 @@ impl Wait {
         if self.looks < SPINS {
             self.looks += 1;
             spin_hint();
-            true
+            self.looks % CLOCK_LOOKS != 0 || !self.deadline.has_passed()
         } else {
             self.give_way()
         }

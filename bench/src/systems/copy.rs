@@ -15,7 +15,7 @@ use crate::boxes::{Boxes, Plain};
 use crate::case::Case;
 use crate::endpoint::{Channel, RecordConsumer, RecordProducer, Shape, SlotConsumer, SlotProducer};
 use crate::wait::{Deadline, Halt};
-use crate::work::SlotBatches;
+use crate::work::{SlotBatches, batch};
 
 /// Bytes that are in flight at most. Of 128 KiB to 2 MiB this was the fastest for records of 64 KiB: 16 boxes of them.
 const IN_FLIGHT: usize = 1 << 20;
@@ -69,7 +69,7 @@ impl End {
 fn geometry(shape: Shape) -> (usize, usize) {
     let length = match shape {
         Shape { length: 8, batched: true } => BATCH_SLOTS * 8,
-        Shape { batched: true, .. } => BATCH_BYTES,
+        Shape { length, batched: true } => batch(BATCH_BYTES, length) * length,
         Shape { length, .. } => length,
     };
     (length, (IN_FLIGHT / length).clamp(2, 1024))

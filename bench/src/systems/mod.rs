@@ -102,16 +102,13 @@ impl System {
             .measure::<C, SlotBatches>(Case::Slots { batched: true })
     }
 
-    /// Takes part in the flows of records of `LENGTH` bytes, one at a time and, up to 1 KiB, many.
+    /// Takes part in the flows of records of `LENGTH` bytes, one and many at a time.
     fn records<C, const LENGTH: usize>(self) -> Self
     where
         C: Channel<Near: RecordProducer, Far: RecordConsumer>,
     {
-        let system = self.measure::<C, Records<LENGTH>>(Case::Records { length: LENGTH, batched: false });
-        if LENGTH > BATCHED_MAX {
-            return system;
-        }
-        system.measure::<C, RecordBatches<LENGTH>>(Case::Records { length: LENGTH, batched: true })
+        self.measure::<C, Records<LENGTH>>(Case::Records { length: LENGTH, batched: false })
+            .measure::<C, RecordBatches<LENGTH>>(Case::Records { length: LENGTH, batched: true })
     }
 
     /// As [`slots`](Self::slots), between two threads.
@@ -125,17 +122,10 @@ impl System {
     where
         C: ThreadChannel<Near: RecordProducer, Far: RecordConsumer>,
     {
-        let system =
-            self.measure_threads::<C, Records<LENGTH>>(Case::Records { length: LENGTH, batched: false });
-        if LENGTH > BATCHED_MAX {
-            return system;
-        }
-        system.measure_threads::<C, RecordBatches<LENGTH>>(Case::Records { length: LENGTH, batched: true })
+        self.measure_threads::<C, Records<LENGTH>>(Case::Records { length: LENGTH, batched: false })
+            .measure_threads::<C, RecordBatches<LENGTH>>(Case::Records { length: LENGTH, batched: true })
     }
 }
-
-/// The longest records that are sent many at a time.
-const BATCHED_MAX: usize = 1024;
 
 /// The one descriptor of a channel that has one.
 fn sole(descriptors: Vec<OwnedFd>) -> io::Result<OwnedFd> {

@@ -80,7 +80,8 @@ impl SlotProducer for slots::Producer<u64> {
 
     #[inline]
     fn send_batch(&mut self, slots: &[u64], deadline: &Deadline<'_>) -> Result<(), Halt> {
-        self.send_many_until(slots, deadline.moment()).map_err(send_failed)
+        let sent = self.send_many_until(slots, deadline.moment()).map_err(send_failed)?;
+        if sent == slots.len() { Ok(()) } else { Err(Halt::Late) }
     }
 }
 

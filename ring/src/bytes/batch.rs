@@ -18,14 +18,11 @@ const BATCH_PARTS: u64 = 8;
 #[derive(Debug)]
 pub struct Batch<'a> {
     producer: &'a mut Producer,
-    /// Tail as the consumer can see it.
-    published: u64,
 }
 
 impl<'a> Batch<'a> {
     pub(super) fn new(producer: &'a mut Producer) -> Self {
-        let published = producer.published();
-        Self { producer, published }
+        Self { producer }
     }
 
     /// Adds a copy of `message` if there is room now. Never waits; publishes what has gathered if there is none.
@@ -77,17 +74,15 @@ impl<'a> Batch<'a> {
     /// Bytes of the ring that have gathered and that the consumer cannot see yet.
     #[must_use]
     pub fn unpublished(&self) -> u64 {
-        self.producer.tail().wrapping_sub(self.published)
+        self.producer.unpublished()
     }
 
     /// Publishes what has gathered.
     #[inline]
     pub fn flush(&mut self) {
-        if self.producer.is_poisoned() {
-            return;
+        if self.unpublished() > 0 && !self.producer.is_poisoned() {
+            self.producer.publish();
         }
-        self.producer.publish();
-        self.published = self.producer.tail();
     }
 }
 

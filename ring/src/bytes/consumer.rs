@@ -50,7 +50,7 @@ pub struct Consumer {
 }
 
 impl Consumer {
-    by_name!(FORM, "consumer", "ConsumerTaken");
+    by_name!(FORM, "consumer", "ConsumerTaken", has_producer, "producer", Producer);
 
     /// Becomes the consumer of the ring in a region.
     ///
@@ -251,6 +251,7 @@ impl Consumer {
         messages: &mut Messages,
         deadline: impl Into<Deadline>,
     ) -> Result<(), RecvError> {
+        messages.clear();
         self.next_until(deadline)?;
         arrived(self.try_recv_many(messages))
     }

@@ -51,7 +51,7 @@ struct Room {
 }
 
 impl Producer {
-    by_name!(FORM, "producer", "ProducerTaken");
+    by_name!(FORM, "producer", "ProducerTaken", has_consumer, "consumer", Consumer);
 
     /// Becomes the producer of the ring in a region.
     ///
@@ -229,19 +229,14 @@ impl Producer {
 
     /// Tells the consumer of everything written.
     #[inline(always)]
-    pub(super) fn publish(&self) {
+    pub(super) fn publish(&mut self) {
         self.cursor.publish(self.bytes.memory().control());
     }
 
-    /// The tail as the consumer sees it. A look at our own line.
-    pub(super) fn published(&self) -> u64 {
-        self.cursor.published(self.bytes.memory().control())
-    }
-
-    /// Where the next record goes.
+    /// Bytes written that the consumer cannot see yet.
     #[inline(always)]
-    pub(super) fn tail(&self) -> u64 {
-        self.cursor.tail()
+    pub(super) fn unpublished(&self) -> u64 {
+        self.cursor.unpublished()
     }
 
     /// Has it met what cannot be? Then it writes no more.
@@ -315,7 +310,7 @@ impl Producer {
             return Ok(Room { padding, len });
         }
         // What a forgotten batch kept to itself would never be read, nor its room be given back.
-        if self.published() != tail {
+        if self.unpublished() > 0 {
             self.publish();
         }
         Err(TrySendError::Full { needed, free })

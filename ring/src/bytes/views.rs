@@ -4,8 +4,10 @@
 
 use super::{Consumer, Peek, Producer, Reservation};
 use crate::InPlace;
-use crate::error::{TryRecvError, TrySendError};
+use crate::error::{RecvError, SendError, TryRecvError, TrySendError};
 use core::ops::{Deref, DerefMut};
+use ringway_sync::Deadline;
+use std::sync::Arc;
 
 impl Producer {
     /// Allows writing through slices into the ring, on a promise.
@@ -17,7 +19,8 @@ impl Producer {
     ///   here, not just wrong bytes.)
     #[must_use]
     pub unsafe fn in_place(self) -> InPlace<Self> {
-        InPlace::new(self)
+        let region = Arc::clone(self.region());
+        InPlace::new(self, &region)
     }
 }
 
@@ -44,7 +47,23 @@ impl InPlace<Producer> {
     /// ```
     #[inline]
     pub fn try_window(&mut self, len: usize) -> Result<Window<'_>, TrySendError> {
+        self.check(self.region());
         Ok(Window { reservation: self.try_reserve(len)? })
+    }
+
+    /// Reserves room for a record of up to `len` bytes, waiting until a deadline while the ring is full.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`].
+    #[inline]
+    pub fn window_until(
+        &mut self,
+        len: usize,
+        deadline: impl Into<Deadline>,
+    ) -> Result<Window<'_>, SendError> {
+        self.check(self.region());
+        Ok(Window { reservation: self.reserve_until(len, deadline)? })
     }
 }
 
@@ -104,7 +123,8 @@ impl Consumer {
     ///   tail. (A process that breaks this while a slice lives is undefined behaviour here, not just wrong bytes.)
     #[must_use]
     pub unsafe fn in_place(self) -> InPlace<Self> {
-        InPlace::new(self)
+        let region = Arc::clone(self.region());
+        InPlace::new(self, &region)
     }
 }
 
@@ -131,7 +151,19 @@ impl InPlace<Consumer> {
     /// ```
     #[inline]
     pub fn try_view(&mut self) -> Result<View<'_>, TryRecvError> {
+        self.check(self.region());
         Ok(View { peek: self.try_peek()? })
+    }
+
+    /// Looks at the next message as a slice of the ring, waiting until a deadline while there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvError::TimedOut`] or [`RecvError::Corrupt`].
+    #[inline]
+    pub fn view_until(&mut self, deadline: impl Into<Deadline>) -> Result<View<'_>, RecvError> {
+        self.check(self.region());
+        Ok(View { peek: self.peek_until(deadline)? })
     }
 }
 

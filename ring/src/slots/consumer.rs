@@ -44,7 +44,7 @@ pub struct Consumer<T> {
 }
 
 impl<T: Slot> Consumer<T> {
-    by_name!(form::<T>(), "consumer", "ConsumerTaken");
+    by_name!(form::<T>(), "consumer", "ConsumerTaken", has_producer, "producer", Producer);
 
     /// Becomes the consumer of the ring in a region.
     ///
@@ -143,10 +143,10 @@ impl<T: Slot> Consumer<T> {
     /// [`RecvError::TimedOut`] or [`RecvError::Corrupt`]; `value` is as it was.
     #[inline]
     pub fn recv_into_until(&mut self, value: &mut T, deadline: impl Into<Deadline>) -> Result<(), RecvError> {
-        if let Err(error) = self.there_are(1) {
+        if let Err(error) = self.try_recv_into(value) {
             self.await_backlog(error, deadline.into())?;
+            self.take_into(value);
         }
-        self.take_into(value);
         Ok(())
     }
 
@@ -158,6 +158,10 @@ impl<T: Slot> Consumer<T> {
     /// [`TryRecvError::Empty`] or [`TryRecvError::Corrupt`].
     #[inline]
     pub fn try_recv_many(&mut self, values: &mut [T]) -> Result<usize, TryRecvError> {
+        if values.is_empty() {
+            self.cursor.intact()?;
+            return Ok(0);
+        }
         let count = self.there_are(values.len())?;
         self.take_many(&mut values[..count]);
         Ok(count)
@@ -184,6 +188,10 @@ impl<T: Slot> Consumer<T> {
         values: &mut [T],
         deadline: impl Into<Deadline>,
     ) -> Result<usize, RecvError> {
+        if values.is_empty() {
+            self.cursor.intact()?;
+            return Ok(0);
+        }
         let count = match self.there_are(values.len()) {
             Ok(count) => count,
             Err(error) => self.await_backlog(error, deadline.into())?.min(values.len()),

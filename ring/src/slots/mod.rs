@@ -45,9 +45,9 @@ use zerocopy::{FromBytes, Immutable, IntoBytes};
 /// fn is_slot<T: Slot>() {}
 /// is_slot::<Order>();
 /// ```
-pub trait Slot: Copy + FromBytes + IntoBytes + Immutable + Fingerprint + Send + 'static {}
+pub trait Slot: Copy + FromBytes + IntoBytes + Immutable + Fingerprint + Send + Sync + 'static {}
 
-impl<T: Copy + FromBytes + IntoBytes + Immutable + Fingerprint + Send + 'static> Slot for T {}
+impl<T: Copy + FromBytes + IntoBytes + Immutable + Fingerprint + Send + Sync + 'static> Slot for T {}
 
 /// What a ring of slots of `T` is made of.
 pub(crate) fn form<T: Slot>() -> Form {

@@ -37,7 +37,7 @@ pub struct Producer<T> {
 }
 
 impl<T: Slot> Producer<T> {
-    by_name!(form::<T>(), "producer", "ProducerTaken");
+    by_name!(form::<T>(), "producer", "ProducerTaken", has_consumer, "consumer", Consumer);
 
     /// Becomes the producer of the ring in a region.
     ///
@@ -125,6 +125,10 @@ impl<T: Slot> Producer<T> {
     /// ```
     #[inline]
     pub fn try_send_many(&mut self, values: &[T]) -> Result<usize, TrySendError> {
+        if values.is_empty() {
+            self.cursor.intact()?;
+            return Ok(0);
+        }
         let count = self.room_for(values.len())?;
         self.slots.write_many(self.cursor.tail(), &values[..count]);
         self.cursor.advance(count as u64);
@@ -139,19 +143,27 @@ impl<T: Slot> Producer<T> {
     /// [`SendError::Corrupt`].
     #[inline]
     pub fn send_many(&mut self, values: &[T]) -> Result<(), SendError> {
-        self.send_many_until(values, Deadline::NEVER)
+        let mut rest = values;
+        while !rest.is_empty() {
+            rest = &rest[self.send_many_until(rest, Deadline::NEVER)?..];
+        }
+        Ok(())
     }
 
-    /// Sends all of `values`, in as many parts as there is room for, waiting until a deadline.
+    /// Sends `values`, in as many parts as there is room for, waiting until a deadline, and says how many were sent: all,
+    /// or those for which there was room in time.
     ///
     /// # Errors
     ///
-    /// [`SendError`]; at [`SendError::TimedOut`] the first of the values were sent, those before the part that did not
-    /// fit. To know how many, use [`try_send_many`](Self::try_send_many).
+    /// [`SendError`]; none of the values was sent.
     #[inline]
-    pub fn send_many_until(&mut self, values: &[T], deadline: impl Into<Deadline>) -> Result<(), SendError> {
+    pub fn send_many_until(
+        &mut self,
+        values: &[T],
+        deadline: impl Into<Deadline>,
+    ) -> Result<usize, SendError> {
         match self.try_send_many(values) {
-            Ok(sent) if sent == values.len() => Ok(()),
+            Ok(sent) if sent == values.len() => Ok(sent),
             tried => self.send_rest(values, tried, deadline.into()),
         }
     }
@@ -162,17 +174,22 @@ impl<T: Slot> Producer<T> {
         values: &[T],
         mut tried: Result<usize, TrySendError>,
         deadline: Deadline,
-    ) -> Result<(), SendError> {
-        let mut rest = values;
+    ) -> Result<usize, SendError> {
+        let mut sent = 0;
         loop {
             match tried {
-                Ok(sent) => rest = &rest[sent..],
-                Err(error) => self.await_room(error, deadline)?,
+                Ok(more) => sent += more,
+                Err(error) => match self.await_room(error, deadline) {
+                    Ok(()) => {}
+                    // What was sent is said first; the next call says why it ended.
+                    Err(_) if sent > 0 => return Ok(sent),
+                    Err(error) => return Err(error),
+                },
             }
-            if rest.is_empty() {
-                return Ok(());
+            if sent == values.len() {
+                return Ok(sent);
             }
-            tried = self.try_send_many(rest);
+            tried = self.try_send_many(&values[sent..]);
         }
     }
 

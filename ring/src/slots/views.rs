@@ -6,6 +6,7 @@ use super::{Consumer, Peek, Producer, Reservation, Slot};
 use crate::InPlace;
 use crate::error::{TryRecvError, TrySendError};
 use core::ops::{Deref, DerefMut};
+use std::sync::Arc;
 
 impl<T: Slot> Producer<T> {
     /// Allows writing through slices into the ring, on a promise.
@@ -17,7 +18,8 @@ impl<T: Slot> Producer<T> {
     ///   here, not just wrong values.)
     #[must_use]
     pub unsafe fn in_place(self) -> InPlace<Self> {
-        InPlace::new(self)
+        let region = Arc::clone(self.region());
+        InPlace::new(self, &region)
     }
 }
 
@@ -45,6 +47,7 @@ impl<T: Slot> InPlace<Producer<T>> {
     /// ```
     #[inline]
     pub fn try_window(&mut self, count: usize) -> Result<Window<'_, T>, TrySendError> {
+        self.check(self.region());
         Ok(Window { reservation: self.try_reserve_many(count)? })
     }
 }
@@ -105,7 +108,8 @@ impl<T: Slot> Consumer<T> {
     ///   tail. (A process that breaks this while a slice lives is undefined behaviour here, not just wrong values.)
     #[must_use]
     pub unsafe fn in_place(self) -> InPlace<Self> {
-        InPlace::new(self)
+        let region = Arc::clone(self.region());
+        InPlace::new(self, &region)
     }
 }
 
@@ -133,6 +137,7 @@ impl<T: Slot> InPlace<Consumer<T>> {
     /// ```
     #[inline]
     pub fn try_view(&mut self, count: usize) -> Result<View<'_, T>, TryRecvError> {
+        self.check(self.region());
         Ok(View { peek: self.try_peek_many(count)? })
     }
 }

@@ -149,7 +149,7 @@ impl<T: Value> Stage<T> {
     fn send_many(&mut self, u: &mut Unstructured<'_>) -> Drawn<()> {
         let count = u.int_in_range(0..=self.capacity as usize + 2)?;
         let values = self.many_values(count);
-        let room = self.room(count);
+        let room = if count == 0 { Ok(0) } else { self.room(count) };
         let tx = self.tx.as_mut().unwrap();
         if room == Ok(count) && u.ratio(1, 3)? {
             assert_eq!(tx.send_many(&values), Ok(()));
@@ -244,7 +244,7 @@ impl<T: Value> Stage<T> {
         let count = u.int_in_range(0..=self.capacity as usize + 2)?;
         let untouched = self.value();
         let mut target = vec![untouched; count];
-        let there = self.there(count);
+        let there = if count == 0 { Ok(0) } else { self.there(count) };
         let rx = self.rx.as_mut().unwrap();
         if there.is_ok() && u.ratio(1, 3)? {
             assert_eq!(rx.recv_many(&mut target).ok(), there.ok());

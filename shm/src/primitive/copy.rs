@@ -40,6 +40,8 @@ pub unsafe fn copy_in(source: *const u8, target: *mut u8, len: usize) {
 pub unsafe fn copy_out(source: *const u8, target: *mut u8, len: usize) {
     #[cfg(feature = "model")]
     if let Some(hooks) = super::model::installed() {
+        // SAFETY: the caller's contract; bytes that the hooks leave alone are initialised so.
+        unsafe { target.write_bytes(0, len) };
         return hooks.copy(&super::model::Copy::out_of_region(source, target, len));
     }
     // SAFETY: the caller's contract is the same.

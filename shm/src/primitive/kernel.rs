@@ -162,7 +162,17 @@ pub(crate) fn truncate(file: BorrowedFd<'_>, len: u64) -> Result<()> {
 /// Reserves every page of the first `len` bytes, so that no later touch can fail for want of memory.
 pub(crate) fn reserve(file: BorrowedFd<'_>, len: u64) -> Result<()> {
     pass(Call::Reserve(len))?;
-    rustix::fs::fallocate(file, FallocateFlags::empty(), 0, len)
+    // In pieces, each repeated after a signal: one call for a large region might be interrupted again and again.
+    let piece = 64 << 20;
+    let mut at = 0;
+    while at < len {
+        match rustix::fs::fallocate(file, FallocateFlags::empty(), at, piece.min(len - at)) {
+            Ok(()) => at += piece,
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// Reserves the pages behind a mapping whose descriptor we do not have.

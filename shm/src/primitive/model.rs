@@ -55,25 +55,50 @@ pub struct Outcome {
     pub stored: bool,
 }
 
-/// One atomic operation that is about to happen.
-#[derive(Clone, Copy, Debug)]
+/// One atomic operation that is about to happen. Only the door makes one, and it lends it to the hooks for their call.
+#[derive(Debug)]
 pub struct Step {
-    /// Address of the word in this process; [`locate`] turns it into region and offset.
-    pub address: usize,
-    /// Width of the word in bytes: 4 or 8.
-    pub width: u8,
-    /// The ordering asked for (of a compare-exchange: on success).
-    pub order: Ordering,
-    /// What it does.
-    pub action: Action,
-    /// The source line of the operation.
-    pub site: &'static Location<'static>,
+    address: usize,
+    width: u8,
+    order: Ordering,
+    action: Action,
+    site: &'static Location<'static>,
 }
 
 impl Step {
     #[track_caller]
     pub(super) fn new(address: usize, width: u8, order: Ordering, action: Action) -> Self {
         Self { address, width, order, action, site: Location::caller() }
+    }
+
+    /// Address of the word in this process; [`locate`] turns it into region and offset.
+    #[must_use]
+    pub fn address(&self) -> usize {
+        self.address
+    }
+
+    /// Width of the word in bytes: 4 or 8.
+    #[must_use]
+    pub fn width(&self) -> u8 {
+        self.width
+    }
+
+    /// The ordering asked for (of a compare-exchange: on success).
+    #[must_use]
+    pub fn order(&self) -> Ordering {
+        self.order
+    }
+
+    /// What it does.
+    #[must_use]
+    pub fn action(&self) -> Action {
+        self.action
+    }
+
+    /// The source line of the operation.
+    #[must_use]
+    pub fn site(&self) -> &'static Location<'static> {
+        self.site
     }
 
     /// Performs the operation on the real word and returns what it returned.
@@ -112,17 +137,15 @@ impl Step {
     }
 }
 
-/// One copy of payload bytes that is about to happen.
-#[derive(Clone, Copy, Debug)]
+/// One copy of payload bytes that is about to happen. Only the door makes one, and it lends it to the hooks for their
+/// call.
+#[derive(Debug)]
 pub struct Copy {
     source: *const u8,
     target: *mut u8,
-    /// How many bytes.
-    pub len: usize,
-    /// True when the target lies in the region, false when the source does.
-    pub into_region: bool,
-    /// The source line of the copy.
-    pub site: &'static Location<'static>,
+    len: usize,
+    into_region: bool,
+    site: &'static Location<'static>,
 }
 
 impl Copy {
@@ -142,9 +165,29 @@ impl Copy {
         if self.into_region { self.target as usize } else { self.source as usize }
     }
 
+    /// How many bytes.
+    #[must_use]
+    #[allow(clippy::len_without_is_empty)] // because no copy of nothing is shown.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// True when the target lies in the region, false when the source does.
+    #[must_use]
+    pub fn is_into_region(&self) -> bool {
+        self.into_region
+    }
+
+    /// The source line of the copy.
+    #[must_use]
+    pub fn site(&self) -> &'static Location<'static> {
+        self.site
+    }
+
     /// Performs the copy.
     pub fn perform(&self) {
-        // SAFETY: a `Copy` is only made by the door, whose caller vouches for both ranges while the hooks run.
+        // SAFETY: a `Copy` is only made by the door, whose caller vouches for both ranges while the hooks run, and cannot
+        // be kept beyond that.
         unsafe { super::copy::opaque_copy::<true>(self.source, self.target, self.len) }
     }
 }
@@ -172,7 +215,7 @@ pub trait Hooks {
         core::sync::atomic::fence(order);
     }
 
-    /// Stands in for a copy of payload bytes; it must fill every byte of the target.
+    /// Stands in for a copy of payload bytes. A private target that it does not fill holds zeros.
     fn copy(&self, copy: &Copy) {
         copy.perform();
     }

@@ -46,8 +46,8 @@ impl Hooks for Guest {
     fn atomic(&self, step: &Step) -> Outcome {
         self.visit();
         let outcome = step.perform();
-        if !self.is_here.get() && step.action == Action::Store(u64::from(layout::VERSION)) {
-            assert_eq!(step.order, Ordering::Release);
+        if !self.is_here.get() && step.action() == Action::Store(u64::from(layout::VERSION)) {
+            assert_eq!(step.order(), Ordering::Release);
             self.ready.set(true);
         }
         self.visit();
