@@ -27,13 +27,13 @@ const SPINS: u32 = 2_000;
 const CLOCK_LOOKS: u32 = 64;
 
 /// How many hints a side slips behind in a stream.
-const SLIP: u32 = 16;
+const SLIP: u32 = 64;
 
 /// How many waits in a row may bring a single message before a stream counts as over.
 const PATIENCE: u8 = 3;
 
 /// In an exchange, a wait after this many slips behind all the same, to find out whether it has become a stream.
-const PROBE: u16 = 1024;
+const PROBE: u16 = 4096;
 
 /// How one side of a channel waits for the other, learned from its last waits.
 ///
