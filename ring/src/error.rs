@@ -6,7 +6,7 @@ use ringway_shm::{ClaimError, SystemError};
 
 /// What in the region cannot be, and where: written by a peer that does not follow the protocol, or by a broken one.
 ///
-/// The handle that met it is poisoned: it answers the same from then on, and writes to the region no more.
+/// The handle that met it is poisoned: it answers the same to all that asks for the ring from then on, and writes to the region no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Corruption {
     /// This handle's position in the ring when it met it.
@@ -218,7 +218,7 @@ pub enum TryRecvError {
     Empty,
     /// There is one, and it does not fit.
     TooSmall {
-        /// Its length in bytes.
+        /// The bytes that it takes: its length, or in a call that receives many its record's.
         needed: usize,
     },
     /// The region holds what cannot be.
@@ -245,7 +245,7 @@ pub enum RecvError {
     TimedOut,
     /// There is one, and it does not fit.
     TooSmall {
-        /// Its length in bytes.
+        /// The bytes that it takes: its length, or in a call that receives many its record's.
         needed: usize,
     },
     /// The region holds what cannot be.

@@ -4,11 +4,12 @@
 //! it half-made. The version word is 0 until everything else is written:
 //!
 //! ```text
-//!   owner    version = 0 ─ reserve pages ─ zero ─ superblock, version 0 ─ version = VERSION (Release)
+//!   owner    reserve pages ─ version = 0 ─ zero ─ superblock, version 0 ─ version = VERSION (Release)
 //!   others   version != 0 (Acquire), or the deadline passes ─ copy the superblock out ─ check
 //! ```
 //!
-//! An owner killed in between leaves a segment that is never ready: others time out, and the application removes it as
+//! (Pages come first, since touching one that is not there could end the process. A segment that held a region before
+//! still shows it until then.) An owner killed in between leaves a segment that is never ready: others time out, and the application removes it as
 //! it would any segment of its own. The crate removes an owner's segment by name, whoever has the name by then; here it
 //! is removed only if the name still leads to it.
 

@@ -1,7 +1,7 @@
 //! A batch: records that the consumer sees together.
 //!
 //! ```text
-//!   send ─▶ in the ring, behind tail        flush, drop, or an eighth of the ring ─▶ tail (Release), once for all
+//!   send ─▶ in the ring, behind tail     flush, drop, a full ring, or an eighth of it ─▶ tail (Release), once for all
 //! ```
 //!
 //! A batch that is forgotten instead of dropped keeps its records to itself until the producer next commits, or finds the

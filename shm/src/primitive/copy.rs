@@ -2,9 +2,9 @@
 //!
 //! Another process may write those bytes at any time, and a hostile one will. So they are never behind a reference and
 //! never touched by a plain read or write, which the compiler may repeat, invent or assume stable. Typed slots that are
-//! single words go by volatile accesses, which Rust allows for memory outside its own allocations. All else goes by
-//! instructions that the compiler cannot see into: a short copy in an assembly block (`x86_64.rs`), a long one through
-//! libc's `memcpy` by a pointer that is hidden from the optimiser. A racing writer then yields garbage bytes, and nothing
+//! single words go by volatile accesses, which Rust allows for memory outside its own allocations. A few bytes
+//! go one by one, volatile too. All else goes by instructions that the compiler cannot see into: a short copy in an
+//! assembly block (`x86_64.rs`), a long one through libc's `memcpy` by a pointer that is hidden from the optimiser. A racing writer then yields garbage bytes, and nothing
 //! worse.
 //!
 //! What it deliberately does not do: order anything. The position words do (Release by the writer, Acquire by the

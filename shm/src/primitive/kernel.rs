@@ -1,9 +1,10 @@
 //! The kernel behind the door: the few calls that regions are made of, and the clock.
 //!
-//! Each function is one system call. With the feature `model` it first shows itself to the hooks as a [`Call`], which
-//! may fail it. What it deliberately does not do: retry, interpret, or combine. That is the caller's protocol.
+//! Each function is one step of a protocol: a system call, repeated where a signal interrupts it, with its older form where
+//! a kernel does not know the newer. With the feature `model` it first shows itself to the hooks as a [`Call`], which may
+//! fail it. What it deliberately does not do: decide what a failure means. That is the caller's protocol.
 
-#![allow(unsafe_code)] // because record locks and resident pages need `libc` calls that `rustix` does not offer.
+#![allow(unsafe_code)] // because record locks, seals by number and counting cores need `libc` calls, and populating needs an address.
 
 use rustix::fs::{AtFlags, FallocateFlags, MemfdFlags, Mode, OFlags, SealFlags};
 use rustix::io::{Errno, Result};

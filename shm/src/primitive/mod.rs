@@ -1,4 +1,5 @@
-//! The one door between Ringway and the machine: atomics, payload copies, the kernel, the clock and every spin.
+//! The one door between Ringway's protocols and the machine: atomics, payload copies, the kernel calls that make, find,
+//! lock and remove regions, the clock and every spin.
 //!
 //! ```text
 //!   ring, sync, shm ──▶ primitive ──▶ core::sync::atomic, volatile copies, system calls
@@ -6,11 +7,11 @@
 //!                          └─ feature `model`: the hooks of `model::Hooks`, when a thread installed some
 //! ```
 //!
-//! Nothing else in the workspace names `core::sync::atomic` (clippy's `disallowed-types` keeps it so). The types are
+//! Nothing else names `core::sync::atomic` (clippy's `disallowed-types` keeps it so) but the hand-written twin in a test. The types are
 //! `#[repr(transparent)]` over core's, so they lie in a region as they are. With the feature `model` off every function
 //! here is the plain operation, inlined; a test compares the instructions of a push and a pop with a hand-written twin.
 //! With it on, a thread may install hooks that see each operation with its address, its ordering and its source line,
-//! and may stand in for it. With it on and no hooks installed, it is the plain operation after one look.
+//! and may stand in for it. With it on and no hooks installed, it does the same after one look.
 //!
 //! What it deliberately does not do: choose orderings. They are argued where they are used.
 
