@@ -9,9 +9,9 @@
 //! ```
 //!
 //! (Pages come first, since touching one that is not there could end the process. A segment that held a region before
-//! still shows it until then.) An owner killed in between leaves a segment that is never ready: others time out, and the application removes it as
-//! it would any segment of its own. The crate removes an owner's segment by name, whoever has the name by then; here it
-//! is removed only if the name still leads to it.
+//! still shows it until then.) An owner killed in between leaves a segment that is never ready: others time out, and the
+//! application removes it as it would any segment of its own. The crate removes an owner's segment by name, whoever has
+//! the name by then; here it is removed only if the name still leads to it.
 
 #![allow(unsafe_code)] // because the superblock is written and read through the mapping.
 
