@@ -21,7 +21,7 @@ use std::sync::OnceLock;
 
 /// How many looks before the core is given away: some tens of microseconds, many times what two cores that take turns
 /// need for an answer.
-const SPINS: u32 = 2_000;
+const SPINS: u32 = 32 * CLOCK_LOOKS;
 
 /// One look in this many looks at the clock as well.
 const CLOCK_LOOKS: u32 = 64;
@@ -85,7 +85,7 @@ impl Pace {
             self.waits += 1;
         }
         let looks = if has_one_core() { SPINS } else { 0 };
-        Wait { deadline, looks, backoff: Backoff::new() }
+        Wait { looks, clock_at: looks.max(CLOCK_LOOKS), deadline, backoff: Backoff::new() }
     }
 
     /// Learns from a wait: did it bring more than the one thing that was waited for?
@@ -98,8 +98,10 @@ impl Pace {
 /// One wait: look, [`pause`](Self::pause), look again, until the pause says that the deadline has passed.
 #[derive(Debug)]
 pub struct Wait {
-    deadline: Deadline,
     looks: u32,
+    /// Looks after which the clock is looked at.
+    clock_at: u32,
+    deadline: Deadline,
     backoff: Backoff,
 }
 
@@ -108,22 +110,27 @@ impl Wait {
     #[inline(always)]
     #[must_use]
     pub fn pause(&mut self) -> bool {
-        if self.looks < SPINS {
-            self.looks += 1;
-            spin_hint();
-            self.looks % CLOCK_LOOKS != 0 || !self.deadline.has_passed()
-        } else {
-            self.give_way()
+        if self.looks == self.clock_at {
+            return self.look_at_the_clock();
         }
+        self.looks += 1;
+        spin_hint();
+        true
     }
 
+    /// Ends the wait if it is time to; gives the core away if the spinning is over.
     #[cold]
     #[inline(never)]
-    fn give_way(&mut self) -> bool {
+    fn look_at_the_clock(&mut self) -> bool {
         if self.deadline.has_passed() {
             return false;
         }
-        self.backoff.pause();
+        if self.looks < SPINS {
+            self.clock_at += CLOCK_LOOKS;
+            spin_hint();
+        } else {
+            self.backoff.pause();
+        }
         true
     }
 }
