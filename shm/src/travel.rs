@@ -102,8 +102,8 @@ impl Region {
         Self::inherited(descriptor.as_raw_fd(), expected)
     }
 
-    /// A descriptor of the region, without this process's locks, that a child keeps across `exec`; its number goes to the child in an
-    /// argument or the environment, and there to [`inherited`](Self::inherited).
+    /// A descriptor of the region, without this process's locks, that a child keeps across `exec`; its number goes to the
+    /// child in an argument or the environment, and there to [`inherited`](Self::inherited).
     ///
     /// Every child started while it is open inherits it, so close it once the right one runs.
     ///

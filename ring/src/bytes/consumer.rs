@@ -315,16 +315,16 @@ impl Consumer {
     /// Waits, if the failure of a try was that nothing is there, until a record is.
     #[inline]
     fn await_record(&mut self, failure: TryRecvError, deadline: Deadline) -> Result<usize, RecvError> {
-        let mut failure = failure;
+        if failure != TryRecvError::Empty {
+            return arrived(Err(failure));
+        }
         let is_exchange = self.pace.is_exchange();
         let mut wait = self.pace.begin(deadline);
         loop {
-            if failure != TryRecvError::Empty {
-                return arrived(Err(failure));
-            }
             match self.look(is_exchange) {
                 Ok(()) => break,
-                Err(error) => failure = error,
+                Err(TryRecvError::Empty) => {}
+                Err(error) => return arrived(Err(error)),
             }
             if !wait.pause() {
                 return Err(RecvError::TimedOut);
@@ -384,7 +384,9 @@ impl Consumer {
     #[inline(never)]
     fn after_padding(&mut self, word: u64) -> Result<usize, TryRecvError> {
         let to_end = self.bytes.to_end(self.cursor.head());
-        let is_padding = word == header(PADDING, (to_end - HEADER_LEN) as u32);
+        // In a ring of more than 4 GiB, what is left may be more than any padding: a record before it would have fitted.
+        let length = u32::try_from(to_end - HEADER_LEN);
+        let is_padding = length.is_ok_and(|length| word == header(PADDING, length));
         // There is none in a mirrored ring, and none at the start. A record follows its padding at once, in the same
         // publication, so there is more than the padding.
         let has_end = to_end < self.bytes.capacity() && to_end == self.bytes.in_a_row(self.cursor.head());

@@ -252,18 +252,18 @@ impl Producer {
         len: usize,
         deadline: Deadline,
     ) -> Result<Room, SendError> {
-        let mut failure = failure;
+        let TrySendError::Full { needed, .. } = failure else {
+            return settled(Err(failure));
+        };
         let mut wait = self.pace.begin(deadline);
         loop {
-            let TrySendError::Full { needed, .. } = failure else {
-                return settled(Err(failure));
-            };
             match self.claim_after_all(len) {
                 Ok(room) => {
                     self.pace.learn(self.cursor.free() > needed);
                     return Ok(room);
                 }
-                Err(error) => failure = error,
+                Err(TrySendError::Full { .. }) => {}
+                Err(error) => return settled(Err(error)),
             }
             if !wait.pause() {
                 return Err(SendError::TimedOut);

@@ -286,16 +286,16 @@ impl<T: Slot> Consumer<T> {
     /// Waits, if the failure of a try was that nothing is there, until something is; says how many values are.
     #[inline]
     fn await_backlog(&mut self, failure: TryRecvError, deadline: Deadline) -> Result<usize, RecvError> {
-        let mut failure = failure;
+        if failure != TryRecvError::Empty {
+            return arrived(Err(failure));
+        }
         let is_exchange = self.pace.is_exchange();
         let mut wait = self.pace.begin(deadline);
         loop {
-            if failure != TryRecvError::Empty {
-                return arrived(Err(failure));
-            }
             match self.look(is_exchange) {
                 Ok(()) => break,
-                Err(error) => failure = error,
+                Err(TryRecvError::Empty) => {}
+                Err(error) => return arrived(Err(error)),
             }
             if !wait.pause() {
                 return Err(RecvError::TimedOut);

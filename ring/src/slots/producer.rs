@@ -267,15 +267,15 @@ impl<T: Slot> Producer<T> {
     /// Waits, if the failure of a try was that the ring is full, until it is not.
     #[inline(never)]
     fn await_room(&mut self, failure: TrySendError, deadline: Deadline) -> Result<(), SendError> {
-        let mut failure = failure;
+        if !matches!(failure, TrySendError::Full { .. }) {
+            return settled(Err(failure));
+        }
         let mut wait = self.pace.begin(deadline);
         loop {
-            if !matches!(failure, TrySendError::Full { .. }) {
-                return settled(Err(failure));
-            }
             match self.look_for_room(1) {
                 Ok(()) => break,
-                Err(error) => failure = error,
+                Err(TrySendError::Full { .. }) => {}
+                Err(error) => return settled(Err(error)),
             }
             if !wait.pause() {
                 return Err(SendError::TimedOut);
