@@ -32,15 +32,24 @@ struct Figure<'a> {
     failed: Option<&'a str>,
 }
 
+/// Makes the file, before anything is measured for it.
+///
+/// # Errors
+///
+/// The file cannot be made, by its name.
+pub(crate) fn create(path: &Path) -> io::Result<File> {
+    File::create(path).map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
+}
+
 /// Writes one object per figure, in an array.
 ///
 /// # Errors
 ///
 /// The file cannot be written.
-pub(crate) fn write(path: &Path, rows: &[Row]) -> io::Result<()> {
+pub(crate) fn write(file: File, rows: &[Row]) -> io::Result<()> {
     let figures: Vec<Figure<'_>> =
         rows.iter().flat_map(|row| row.case.metrics().iter().map(|&metric| figure(row, metric))).collect();
-    let mut file = BufWriter::new(File::create(path)?);
+    let mut file = BufWriter::new(file);
     serde_json::to_writer_pretty(&mut file, &figures)?;
     writeln!(file)?;
     file.flush()

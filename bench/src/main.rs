@@ -75,6 +75,7 @@ fn lead(arguments: &Arguments) -> io::Result<bool> {
     if entries.is_empty() {
         return Err(io::Error::other("no row contains the text after --only"));
     }
+    let file = arguments.json.as_deref().map(json::create).transpose()?;
     let executable = env::current_exe()?;
     let machine = Machine::read();
     let mut placement = Placement::find();
@@ -94,8 +95,8 @@ fn lead(arguments: &Arguments) -> io::Result<bool> {
     let load = Load::now(placement).since(earlier);
     table::print(&mut output, &rows, load)?;
     output.flush()?;
-    if let Some(path) = &arguments.json {
-        json::write(path, &rows)?;
+    if let Some(file) = file {
+        json::write(file, &rows)?;
     }
     Ok(rows.iter().all(|row| row.samples.is_ok()))
 }

@@ -105,6 +105,13 @@ fn a_text_that_no_row_contains_is_an_error() {
 }
 
 #[test]
+fn a_file_that_cannot_be_made_is_named_before_anything_is_measured() {
+    let output = run(&["--json", "/no/such/folder/rows.json"]);
+    assert!(!output.status.success() && output.stdout.is_empty());
+    assert!(String::from_utf8(output.stderr).unwrap().contains("/no/such/folder/rows.json"));
+}
+
+#[test]
 fn a_peer_without_its_descriptors_leaves() {
     let peer = ["peer", "--system=pipe", "--case=64 B record", "--limit-ms=1000", "--parent=1"];
     let output = run(&[&peer[..], &["--descriptors=77"]].concat());
