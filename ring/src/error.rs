@@ -2,7 +2,7 @@
 
 use crate::config::CapacityError;
 use core::fmt;
-use ringway_shm::{ClaimError, SystemError};
+use ringway_shm::{ClaimError, ParticipateError, SystemError};
 
 /// What in the region cannot be, and where: written by a peer that does not follow the protocol, or by a broken one.
 ///
@@ -61,6 +61,11 @@ pub enum AttachError {
     ProducerTaken,
     /// The ring has a live consumer, in this process or another.
     ConsumerTaken,
+    /// Every participant that the region has room for is there.
+    TableFull {
+        /// How many there can be.
+        rows: u32,
+    },
     /// The region was opened read-only.
     ReadOnly,
     /// The region was opened by the process that this one was forked from: open it afresh.
@@ -76,6 +81,9 @@ impl fmt::Display for AttachError {
         match self {
             Self::ProducerTaken => f.write_str("the ring has a producer already"),
             Self::ConsumerTaken => f.write_str("the ring has a consumer already"),
+            Self::TableFull { rows } => {
+                write!(f, "all {rows} participants that the ring has room for are there")
+            }
             Self::ReadOnly => f.write_str("the region was opened read-only"),
             Self::Forked => f.write_str("the region was opened before a fork, by the parent"),
             Self::Corrupt(corruption) => corruption.fmt(f),
@@ -89,11 +97,13 @@ impl core::error::Error for AttachError {}
 impl AttachError {
     pub(crate) fn from_claim(error: ClaimError, taken: Self) -> Self {
         match error {
-            ClaimError::Taken => taken,
-            ClaimError::ReadOnly => Self::ReadOnly,
-            ClaimError::Forked => Self::Forked,
-            ClaimError::System(error) => Self::System(error),
-            // `ClaimError` may grow; both crates grow together.
+            ClaimError::Participate(ParticipateError::TableFull { rows }) => Self::TableFull { rows },
+            ClaimError::Participate(ParticipateError::ReadOnly) => Self::ReadOnly,
+            ClaimError::Participate(ParticipateError::Forked) => Self::Forked,
+            ClaimError::Participate(ParticipateError::System(error)) | ClaimError::System(error) => {
+                Self::System(error)
+            }
+            // Both errors may grow; the crates grow together.
             _ => taken,
         }
     }

@@ -18,6 +18,7 @@
 use crate::blueprint::Blueprint;
 use crate::error::{CreateError, Doing, OpenError};
 use crate::geometry::{Geometry, Rejected};
+use crate::hold::Backing;
 use crate::layout::{Superblock, VERSION};
 use crate::mapping::Mapping;
 use crate::name::DIRECTORY;
@@ -68,11 +69,13 @@ impl Region {
         geometry.expect(&blueprint.expected()).map_err(OpenError::Rejected)?;
         // The name is the only way to a descriptor; it must lead to the bytes that are mapped.
         let same = file_identity(&file)? == identity(&mapping);
+        let backing =
+            Backing::in_memory(file, false).doing("looking at a segment").map_err(OpenError::from)?;
         mapping.disown();
         if !same {
             return Err(OpenError::SegmentGone.into());
         }
-        let mut region = Self::assemble(geometry, mapping, file, false, None);
+        let mut region = Self::assemble(geometry, mapping, backing, None, None);
         if owner {
             region.own_segment(path);
         }

@@ -6,8 +6,7 @@
 
 use crate::geometry::{Expected, checksum};
 use crate::layout::{
-    ENDIAN, FIRST_OWN, LIFE, MAGIC, PAGE, PARAMETERS, ROWS, SECTIONS_MAX, Section, Superblock, VERSION,
-    life_len, rows_len,
+    ENDIAN, FIRST_OWN, MAGIC, PAGE, PARAMETERS, ROWS, SECTIONS_MAX, Section, Superblock, VERSION, rows_len,
 };
 use core::fmt;
 
@@ -79,7 +78,7 @@ impl fmt::Display for BlueprintError {
                 write!(f, "section number {content} is reserved or used twice")
             }
             Self::SectionLength { len } => write!(f, "a section of {len} bytes does not fit a region"),
-            Self::TooManySections => write!(f, "a region has at most {} sections", SECTIONS_MAX - 2),
+            Self::TooManySections => write!(f, "a region has at most {} sections", SECTIONS_MAX - 1),
             Self::Rows { rows } => write!(f, "{rows} participants: a region has 1 to {ROWS_MAX}"),
         }
     }
@@ -146,7 +145,7 @@ impl Blueprint {
         if content < FIRST_OWN || self.own.iter().any(|&(taken, _)| taken == content) {
             return Err(BlueprintError::SectionContent { content });
         }
-        if self.own.len() + 2 == SECTIONS_MAX {
+        if self.own.len() + 1 == SECTIONS_MAX {
             return Err(BlueprintError::TooManySections);
         }
         if len == 0 || len > REGION_LEN_MAX || self.region_len() + len.next_multiple_of(PAGE) > REGION_LEN_MAX
@@ -160,7 +159,7 @@ impl Blueprint {
     /// Bytes of the whole region.
     #[must_use]
     pub fn region_len(&self) -> u64 {
-        PAGE + rows_len(self.rows) + life_len(self.rows) + self.own.iter().map(|&(_, len)| len).sum::<u64>()
+        PAGE + rows_len(self.rows) + self.own.iter().map(|&(_, len)| len).sum::<u64>()
     }
 
     /// Which kind, version and type an opener of this blueprint accepts.
@@ -172,7 +171,7 @@ impl Blueprint {
     /// The superblock of a region built from this blueprint; the checksum is in place.
     pub(crate) fn superblock(&self, birth: &Birth) -> Superblock {
         let mut sections = [Section::default(); SECTIONS_MAX];
-        let standing = [(ROWS, rows_len(self.rows)), (LIFE, life_len(self.rows))];
+        let standing = [(ROWS, rows_len(self.rows))];
         let mut offset = PAGE;
         let mut section_count = 0;
         for (entry, &(content, len)) in sections.iter_mut().zip(standing.iter().chain(&self.own)) {

@@ -2,10 +2,12 @@
 
 use crate::error::{Doing, OpenError, SystemError};
 use crate::geometry::Geometry;
+use crate::hold::Backing;
+use crate::layout::ATTACHED;
 use crate::name::{DIRECTORY, Name};
 use crate::named::{remove, remove_leftover};
 use crate::primitive::kernel;
-use crate::region::{ATTACHED, read_geometry};
+use crate::region::read_geometry;
 use rustix::fs::FileType;
 use rustix::io::Errno;
 use std::os::fd::AsFd;
@@ -97,7 +99,8 @@ pub fn unlink(name: &Name) -> Result<(), OpenError> {
             Err(Errno::LOOP | Errno::ISDIR | Errno::NXIO) => return Err(OpenError::NotAFile),
             Err(errno) => return Err(SystemError::new("opening a region", errno).into()),
         };
-        match remove(&path, &file) {
+        let backing = Backing::in_memory(file, false).doing("looking at a region")?;
+        match remove(&path, &backing) {
             Ok(true) => return Ok(()),
             Ok(false) if kernel::now() < deadline => std::thread::yield_now(),
             Ok(false) => return Err(OpenError::TimedOut),

@@ -158,12 +158,15 @@ impl fmt::Display for OpenError {
 
 impl core::error::Error for OpenError {}
 
-/// Why a role could not be claimed.
+/// Why a process or a thread could not take part in a region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum ClaimError {
-    /// A live handle, here or in another process, has the role.
-    Taken,
+pub enum ParticipateError {
+    /// Every row of the region's table belongs to somebody alive.
+    TableFull {
+        /// How many rows there are.
+        rows: u32,
+    },
     /// The region was opened read-only.
     ReadOnly,
     /// The region was opened by the process that this one was forked from: open it afresh.
@@ -172,12 +175,38 @@ pub enum ClaimError {
     System(SystemError),
 }
 
+impl fmt::Display for ParticipateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TableFull { rows } => {
+                write!(f, "all {rows} participants that the region has room for are there")
+            }
+            Self::ReadOnly => f.write_str("the region was opened read-only"),
+            Self::Forked => f.write_str("the region was opened before a fork, by the parent"),
+            Self::System(error) => error.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for ParticipateError {}
+
+/// Why a role could not be claimed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ClaimError {
+    /// Somebody who is alive, here or in another process, has the role.
+    Taken,
+    /// This process could not take part in the region.
+    Participate(ParticipateError),
+    /// A system call failed.
+    System(SystemError),
+}
+
 impl fmt::Display for ClaimError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Taken => f.write_str("the role is taken"),
-            Self::ReadOnly => f.write_str("the region was opened read-only"),
-            Self::Forked => f.write_str("the region was opened before a fork, by the parent"),
+            Self::Participate(error) => error.fmt(f),
             Self::System(error) => error.fmt(f),
         }
     }
@@ -202,7 +231,9 @@ converts! {
     OpenError::Name from NameError;
     OpenError::Rejected from Rejected;
     OpenError::System from SystemError;
+    ClaimError::Participate from ParticipateError;
     ClaimError::System from SystemError;
+    ParticipateError::System from SystemError;
 }
 
 impl From<OpenError> for CreateError {

@@ -6,8 +6,7 @@
 
 use crate::blueprint::{Lifetime, REGION_LEN_MAX, ROWS_MAX};
 use crate::layout::{
-    ENDIAN, FIRST_OWN, LIFE, MAGIC, PAGE, PARAMETERS, ROWS, SECTIONS_MAX, Section, Superblock, VERSION,
-    life_len, rows_len,
+    ENDIAN, FIRST_OWN, MAGIC, PAGE, PARAMETERS, ROWS, SECTIONS_MAX, Section, Superblock, VERSION, rows_len,
 };
 use core::fmt;
 use core::mem::{offset_of, size_of};
@@ -198,7 +197,7 @@ impl Geometry {
     }
 
     /// The used sections, if they lie one after the other from the second page to the end of the region, the first
-    /// two are the participants', and everything reserved is zero.
+    /// is the participants', and everything reserved is zero.
     fn check_sections(superblock: &Superblock) -> Option<Vec<Section>> {
         let count = superblock.section_count as usize;
         let reserved = superblock.reserved_a == 0
@@ -207,7 +206,7 @@ impl Geometry {
         let known = superblock.lifetime <= 1 && (1..=ROWS_MAX).contains(&superblock.rows);
         if !reserved
             || !known
-            || !(2..=SECTIONS_MAX).contains(&count)
+            || !(1..=SECTIONS_MAX).contains(&count)
             || superblock.region_len > REGION_LEN_MAX
         {
             return None;
@@ -216,7 +215,7 @@ impl Geometry {
         if unused.iter().any(|&section| section != Section::default()) {
             return None;
         }
-        let standing = [(ROWS, rows_len(superblock.rows)), (LIFE, life_len(superblock.rows))];
+        let standing = [(ROWS, rows_len(superblock.rows))];
         let mut offset = PAGE;
         for (at, section) in used.iter().enumerate() {
             let content_fits = match standing.get(at) {
@@ -296,16 +295,16 @@ mod tests {
         let blueprint = example();
         type Lie = fn(&mut Superblock);
         let lies: [Lie; 14] = [
-            |s| s.sections[2].offset += PAGE,
-            |s| s.sections[2].offset = u64::MAX - PAGE + 1,
-            |s| s.sections[3].len += PAGE,
-            |s| s.sections[3].len = u64::MAX - PAGE + 1,
-            |s| s.sections[3].len = 0,
-            |s| s.sections[3].content = FIRST_OWN,
-            |s| s.sections[2].content = ROWS,
+            |s| s.sections[1].offset += PAGE,
+            |s| s.sections[1].offset = u64::MAX - PAGE + 1,
+            |s| s.sections[2].len += PAGE,
+            |s| s.sections[2].len = u64::MAX - PAGE + 1,
+            |s| s.sections[2].len = 0,
+            |s| s.sections[2].content = FIRST_OWN,
+            |s| s.sections[1].content = ROWS,
             |s| s.section_count = 9,
-            |s| s.section_count = 1,
-            |s| s.section_count = 3,
+            |s| s.section_count = 0,
+            |s| s.section_count = 2,
             |s| s.rows = 0,
             |s| s.rows = u32::MAX,
             |s| s.lifetime = 2,

@@ -5,7 +5,6 @@
 //!   0x0000  Superblock      512 bytes, written before anybody else can see them, never again
 //!   0x0200  zero            to the end of the first page
 //!   0x1000  rows            `rows` participants, 128 bytes each, to a page boundary
-//!   ......  life pages      three life words at the end of each page
 //!   ......  sections        what the kind of region asks for, each at a page boundary
 //! ```
 //!
@@ -38,7 +37,7 @@ pub const PARAMETERS: usize = 8;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct Section {
-    /// What the section holds: [`ROWS`], [`LIFE`], or a number that the kind of region defines. 0 means none.
+    /// What the section holds: [`ROWS`], or a number that the kind of region defines. 0 means none.
     pub content: u32,
     /// Zero.
     pub reserved: u32,
@@ -50,8 +49,6 @@ pub struct Section {
 
 /// [`Section::content`]: the table of participants, [`Row`] by [`Row`].
 pub const ROWS: u32 = 1;
-/// [`Section::content`]: the life words, [`LifePage`] by [`LifePage`].
-pub const LIFE: u32 = 2;
 /// [`Section::content`]: first number that a kind of region may define for itself.
 pub const FIRST_OWN: u32 = 16;
 
@@ -135,69 +132,61 @@ const _: () = assert!(size_of::<Superblock>() == 0x200);
 
 /// One participant: a process, or a thread that takes locks. All-zero means free.
 ///
-/// This version lays the rows out and writes none of them.
+/// A row belongs to whoever holds its lock byte (`docs/LAYOUT.md`), and only its owner writes it; the kernel writes `life`
+/// when the owner dies.
 #[derive(Debug)]
 #[repr(C, align(128))]
 pub struct Row {
-    /// Generation in the upper half, state in the lower; 0 means free. Written by whoever claims or reclaims the row.
+    /// Generation in the upper half, one of [`FREE`], [`PROCESS`], [`THREAD`] in the lower. The generation goes up by one
+    /// each time the row is claimed.
     pub word: AtomicU64,
+    /// The life word: 0, or the thread number of the owner's sentinel with bit 31 set, to which the kernel adds bit 30 when
+    /// the owner dies. 0 in a live row: nobody will mark it.
+    pub life: AtomicU32,
+    /// The core on which the owner last began to wait, plus one; 0 when it has not waited yet.
+    pub core: AtomicU32,
     /// Process id in the upper half, thread id in the lower, both in the owner's namespace, for people.
     pub identity: AtomicU64,
     /// When the owner attached, in nanoseconds of the monotonic clock, for people.
     pub attached_ns: AtomicU64,
-    /// The operation that the owner is in the middle of, for whoever repairs after its death.
+    /// The operation that the owner is in the middle of, for whoever repairs after its death. Zero in this version.
     pub record: [AtomicU64; 4],
-    /// Where the owner sleeps.
+    /// Where the owner sleeps. Zero in this version.
     pub park: AtomicU32,
-    /// How many locks the owner holds.
+    /// How many locks the owner holds. Zero in this version.
     pub held: AtomicU32,
     /// Zero.
-    pub reserved: [AtomicU64; 8],
+    pub reserved: [AtomicU64; 7],
 }
+
+/// Lower half of [`Row::word`]: nobody's.
+pub const FREE: u32 = 0;
+/// Lower half of [`Row::word`]: a process's.
+pub const PROCESS: u32 = 1;
+/// Lower half of [`Row::word`]: a thread's.
+pub const THREAD: u32 = 2;
 
 const _: () = assert!(size_of::<Row>() == 128);
-const _: () = assert!(offset_of!(Row, record) == 0x18);
-const _: () = assert!(offset_of!(Row, park) == 0x38);
-const _: () = assert!(offset_of!(Row, reserved) == 0x40);
+// The entry of a robust list stands a page behind the life word, and is a pointer.
+const _: () = assert!(offset_of!(Row, life) == 0x08 && offset_of!(Row, life) % 8 == 0);
+const _: () = assert!(offset_of!(Row, identity) == 0x10);
+const _: () = assert!(offset_of!(Row, record) == 0x20);
+const _: () = assert!(offset_of!(Row, park) == 0x40);
+const _: () = assert!(offset_of!(Row, reserved) == 0x48);
 
-/// How many life words one page carries.
-pub const LIFE_PER_PAGE: u32 = 3;
-
-/// A page whose last words are those which the kernel flags when their owner dies.
-///
-/// The words stand at 24, 16 and 8 bytes before the end, because libc links a robust futex by pointers 24 and 32 bytes
-/// behind its word: those then fall into a private page that each owner maps behind its view of this one, so that no
-/// pointer ever lies in shared memory. Row `n` has word `n % 3` of page `n / 3`. This version writes none of them.
-#[derive(Debug)]
-#[repr(C, align(4096))]
-pub struct LifePage {
-    /// Zero.
-    pub reserved: [AtomicU64; 509],
-    /// One word of each of three rows, 8 bytes apart: 0 free, else the owner's thread id and the kernel's flags.
-    pub life: [LifeWord; LIFE_PER_PAGE as usize],
-}
-
-/// A life word and the padding to the next.
-#[derive(Debug)]
-#[repr(C)]
-pub struct LifeWord {
-    /// The robust futex.
-    pub word: AtomicU32,
-    /// Zero.
-    pub reserved: AtomicU32,
-}
-
-const _: () = assert!(size_of::<LifePage>() == PAGE as usize);
-const _: () = assert!(offset_of!(LifePage, life) == 4096 - 24);
+/// Lock byte: every party of a region with a name holds it, shared; whoever takes the name away, exclusively.
+pub const ATTACHED: u64 = LOCKS;
+/// Lock byte: whoever takes the name away.
+pub const REMOVING: u64 = LOCKS + 1;
+/// First lock byte of the roles.
+pub const ROLE_LOCKS: u64 = LOCKS + 16;
+/// First lock byte of the rows.
+pub const ROW_LOCKS: u64 = LOCKS + 4096;
+/// First lock byte: beyond any region's end.
+const LOCKS: u64 = 1 << 62;
 
 /// Bytes that the table of `rows` participants takes, in whole pages.
 #[must_use]
 pub const fn rows_len(rows: u32) -> u64 {
     (rows as u64 * size_of::<Row>() as u64).next_multiple_of(PAGE)
-}
-
-/// Bytes that the life words of `rows` participants take.
-#[must_use]
-pub const fn life_len(rows: u32) -> u64 {
-    rows.div_ceil(LIFE_PER_PAGE) as u64 * PAGE
 }

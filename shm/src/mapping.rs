@@ -12,8 +12,9 @@
 
 #![allow(unsafe_code)] // because mapping memory, and saying that a mapping may change threads, is this file's job.
 
-use crate::layout::Section;
+use crate::layout::{PAGE, Section};
 use crate::primitive::kernel;
+use crate::process;
 use core::ptr::NonNull;
 use memmap2::{MmapOptions, MmapRaw};
 use rustix::io::{Errno, Result};
@@ -96,6 +97,8 @@ impl Mapping {
 
     fn kept(start: *mut u8, len: usize, keeper: Keeper) -> Result<Self> {
         let start = NonNull::new(start).ok_or(Errno::NOMEM)?;
+        // SAFETY: the whole mapping, which the keeper has to itself; the drop of `Mapping` gives it back before.
+        unsafe { process::keep_from_children(start, len.next_multiple_of(PAGE as usize)) }?;
         #[cfg(feature = "model")]
         let number = {
             let number = crate::primitive::model::next_region();
@@ -125,6 +128,7 @@ impl Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
+        process::give_back(self.start);
         #[cfg(feature = "model")]
         crate::primitive::model::unmapped(self.start.as_ptr() as usize);
     }
@@ -175,6 +179,8 @@ impl Mirror {
                 crate::primitive::model::mapped(at as usize, len, place);
             }
         }
+        // SAFETY: the range of this mirror alone; its drop gives it back before.
+        unsafe { process::keep_from_children(mirror.start, both) }?;
         Ok(mirror)
     }
 
@@ -199,6 +205,7 @@ impl Drop for Mirror {
         for half in [0, self.len] {
             crate::primitive::model::unmapped(self.start.as_ptr() as usize + half);
         }
+        process::give_back(self.start);
         // SAFETY: the range was mapped by `new` for this value alone, and every address handed out from it promised to
         // live no longer than the value.
         let unmapped = unsafe { rustix::mm::munmap(self.start.as_ptr().cast(), 2 * self.len) };

@@ -23,10 +23,12 @@
 use crate::blueprint::{Blueprint, Lifetime};
 use crate::error::{CreateError, Doing, OpenError, SystemError};
 use crate::geometry::{Expected, Geometry};
+use crate::hold::{Backing, Hold};
+use crate::layout::{ATTACHED, REMOVING};
 use crate::mapping::Mapping;
 use crate::name::{DIRECTORY, Name};
 use crate::primitive::kernel;
-use crate::region::{ATTACHED, REMOVING, Region, fill, map, read_geometry};
+use crate::region::{Region, fill, map, read_geometry};
 use rustix::fs::FileType;
 use rustix::io::Errno;
 use std::os::fd::{AsFd, OwnedFd};
@@ -85,10 +87,12 @@ impl Region {
             kernel::set_group(file.as_fd(), group).map_err(refused)?;
         }
         kernel::set_mode(file.as_fd(), mode).map_err(refused)?;
-        // Before the name: a sweeper never sees a named region that nobody holds and that is about to be used.
-        kernel::try_lock(&file, ATTACHED, false).doing("attaching to a region")?;
         let mapping = map(Mapping::file(file.as_fd(), geometry.region_len, false), geometry.region_len)?;
-        let region = Self::assemble(geometry, mapping, file, false, None);
+        let backing = Backing::in_memory(file, false).doing("looking at a region")?;
+        // Before the name: a sweeper never sees a named region that nobody holds and that is about to be used. Nobody else
+        // knows the file, so the lock is free.
+        let attached = backing.hold(ATTACHED, false).doing("attaching to a region")?;
+        let region = Self::assemble(geometry, mapping, backing, attached, None);
         region.set_nameable();
         Ok(region)
     }
@@ -105,9 +109,9 @@ impl Region {
     pub fn publish(&self, name: Name) -> Result<(), CreateError> {
         assert!(self.take_nameable(), "a region is named once");
         let path = name.path();
-        let mut linked = kernel::link(self.file().as_fd(), &path);
+        let mut linked = kernel::link(self.as_fd(), &path);
         if linked == Err(Errno::EXIST) && remove_leftover(&path).unwrap_or(false) {
-            linked = kernel::link(self.file().as_fd(), &path);
+            linked = kernel::link(self.as_fd(), &path);
         }
         if linked.is_err() {
             self.set_nameable();
@@ -220,26 +224,29 @@ pub(crate) fn open_now(
             Err(errno) => return Err(SystemError::new("opening a region", errno).into()),
         };
         check_owner(&file, access)?;
-        if is_leftover(&file, access.read_only)? {
-            match remove(&path, &file) {
+        let backing = Backing::in_memory(file, access.read_only).doing("looking at a region")?;
+        if let Some(_nobody_attaches) = leftover(&backing)? {
+            match remove(&path, &backing) {
                 // Another user's leftover is theirs to remove; it is no region any more, all the same.
                 Ok(true) | Err(Errno::ACCESS | Errno::PERM) => return Err(not_found()),
                 Ok(false) => {}
                 Err(errno) => return Err(SystemError::new("removing a leftover", errno).into()),
             }
-        } else if attach(&file)? {
-            let geometry = read_geometry(file.as_fd(), access.read_only)?;
+        } else if let Some(attached) = attach(&backing)? {
+            let geometry = read_geometry(backing.descriptor().as_fd(), access.read_only)?;
             let fits = expected.map_or(Ok(()), |expected| geometry.expect(expected));
-            match fits.map_err(OpenError::Rejected).and_then(|()| map_named(name, &file, &geometry, access)) {
+            let mapped =
+                fits.map_err(OpenError::Rejected).and_then(|()| map_named(name, &backing, &geometry));
+            match mapped {
                 Ok(Some(mapping)) => {
                     let name = Some(name.clone());
-                    return Ok(Region::assemble(geometry, mapping, file, access.read_only, name));
+                    return Ok(Region::assemble(geometry, mapping, backing, Some(attached), name));
                 }
                 // The name leads elsewhere by now: look again.
-                Ok(None) => give_up(&file, &geometry, access.read_only, &path),
+                Ok(None) => give_up(attached, &backing, &geometry, &path),
                 Err(error) => {
                     // For a moment this was a party: if the last other one left meanwhile, the name goes with us.
-                    give_up(&file, &geometry, access.read_only, &path);
+                    give_up(attached, &backing, &geometry, &path);
                     return Err(error);
                 }
             }
@@ -264,26 +271,23 @@ fn check_owner(file: &OwnedFd, access: Access) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// Takes the shared ATTACHED lock; false when the name is being taken away, or was while we looked.
-fn attach(file: &OwnedFd) -> Result<bool, OpenError> {
-    if !kernel::try_lock(file, ATTACHED, false).doing("attaching to a region")? {
-        return Ok(false);
-    }
+/// Takes the shared ATTACHED lock; `None` when the name is being taken away, or was while we looked.
+fn attach(backing: &Backing) -> Result<Option<Hold>, OpenError> {
+    let Some(attached) = backing.hold(ATTACHED, false).doing("attaching to a region")? else {
+        return Ok(None);
+    };
     // Holding ATTACHED nobody removes the name as a leftover any more; but it may have happened just before.
-    Ok(kernel::stat(file.as_fd()).doing("looking at a region")?.st_nlink > 0)
+    let stat = kernel::stat(backing.descriptor().as_fd()).doing("looking at a region")?;
+    Ok((stat.st_nlink > 0).then_some(attached))
 }
 
-/// Maps the region that `file` is. For writing this goes through the `shared_memory` crate, which opens by name; `None`
-/// when the name led it elsewhere.
-fn map_named(
-    name: &Name,
-    file: &OwnedFd,
-    geometry: &Geometry,
-    access: Access,
-) -> Result<Option<Mapping>, OpenError> {
+/// Maps the region of a file. For writing this goes through the `shared_memory` crate, which opens by name; `None` when
+/// the name led it elsewhere.
+fn map_named(name: &Name, backing: &Backing, geometry: &Geometry) -> Result<Option<Mapping>, OpenError> {
     let doing = "mapping a region";
-    if access.read_only {
-        return Ok(Some(Mapping::file(file.as_fd(), geometry.region_len, true).doing(doing)?));
+    if backing.is_read_only() {
+        let file = backing.descriptor().as_fd();
+        return Ok(Some(Mapping::file(file, geometry.region_len, true).doing(doing)?));
     }
     match Mapping::posix(&name.posix(), geometry.region_len) {
         Ok(mapping) if crate::adopted::identity(&mapping) == geometry.identity => Ok(Some(mapping)),
@@ -294,34 +298,39 @@ fn map_named(
 
 /// Gives a named region up: the last party of a [`Lifetime::LastParty`] region takes the name away.
 pub(crate) fn leave(region: &Region, name: &Name) {
-    give_up(region.file(), region.geometry(), region.is_read_only(), &name.path());
+    region.detach();
+    take_away_if_last(region.backing(), region.geometry(), &name.path());
 }
 
 /// Gives ATTACHED back, and takes the name away if nobody else has it and it is not to stay.
-fn give_up(file: &OwnedFd, geometry: &Geometry, read_only: bool, path: &Path) {
-    // Nothing here can be reported to anybody, and whatever fails leaves at most a leftover, which the next one finds.
-    let _ = kernel::unlock(file, ATTACHED);
-    if geometry.lifetime == Lifetime::LastParty
-        && !read_only
-        && kernel::try_lock(file, ATTACHED, true) == Ok(true)
-    {
-        let _ = remove(path, file);
+fn give_up(attached: Hold, backing: &Backing, geometry: &Geometry, path: &Path) {
+    drop(attached);
+    take_away_if_last(backing, geometry, path);
+}
+
+/// Takes the name away if nobody has ATTACHED and it is not to stay.
+fn take_away_if_last(backing: &Backing, geometry: &Geometry, path: &Path) {
+    if geometry.lifetime == Lifetime::LastParty && !backing.is_read_only() {
+        // Nothing here can be reported to anybody, and whatever fails leaves at most a leftover, which the next one finds.
+        if let Ok(Some(_nobody_attaches)) = backing.hold(ATTACHED, true) {
+            let _ = remove(path, backing);
+        }
     }
 }
 
-/// Is it a region that should have gone with its last party? If so, ATTACHED is held exclusively on return.
-fn is_leftover(file: &OwnedFd, read_only: bool) -> Result<bool, OpenError> {
+/// Is it a region that should have gone with its last party? Then the answer is the exclusive ATTACHED lock.
+fn leftover(backing: &Backing) -> Result<Option<Hold>, OpenError> {
     // Looked at without a lock first: this is asked at every open, and nearly always answered by a live party.
-    if read_only || kernel::is_locked(file, ATTACHED).doing("looking for parties")? {
-        return Ok(false);
+    if backing.is_read_only() || backing.is_held(ATTACHED).doing("looking for parties")? {
+        return Ok(None);
     }
-    let last_party = match read_geometry(file.as_fd(), false) {
-        Ok(geometry) => geometry.lifetime == Lifetime::LastParty,
+    match read_geometry(backing.descriptor().as_fd(), false) {
+        Ok(geometry) if geometry.lifetime == Lifetime::LastParty => {}
         // From before a reboot, of another version, or no region at all: not ours to judge or to remove.
-        Err(OpenError::Rejected(_)) => false,
+        Ok(_) | Err(OpenError::Rejected(_)) => return Ok(None),
         Err(error) => return Err(error),
-    };
-    Ok(last_party && kernel::try_lock(file, ATTACHED, true).doing("looking for parties")?)
+    }
+    Ok(backing.hold(ATTACHED, true).doing("looking for parties")?)
 }
 
 /// Removes the name if it leads to a leftover; true if it did.
@@ -332,21 +341,20 @@ pub(crate) fn remove_leftover(path: &Path) -> Result<bool, OpenError> {
         Err(errno) => return Err(SystemError::new("opening a region", errno).into()),
     };
     check_owner(&file, Access::default())?;
-    Ok(is_leftover(&file, false)? && remove(path, &file).doing("removing a leftover")?)
+    let backing = Backing::in_memory(file, false).doing("looking at a region")?;
+    let Some(_nobody_attaches) = leftover(&backing)? else { return Ok(false) };
+    Ok(remove(path, &backing).doing("removing a leftover")?)
 }
 
-/// Takes the name away if it still leads to `file`; false if another remover is at it.
-pub(crate) fn remove(path: &Path, file: &OwnedFd) -> rustix::io::Result<bool> {
-    if !kernel::try_lock(file, REMOVING, true)? {
-        return Ok(false);
-    }
-    let ours = kernel::stat(file.as_fd())?;
-    let removed = match kernel::stat_path(path) {
-        Ok(named) if (named.st_dev, named.st_ino) == (ours.st_dev, ours.st_ino) => kernel::unlink(path),
+/// Takes the name away if it still leads to the file; false if another remover is at it.
+pub(crate) fn remove(path: &Path, backing: &Backing) -> rustix::io::Result<bool> {
+    let Some(_only_remover) = backing.hold(REMOVING, true)? else { return Ok(false) };
+    let ours = kernel::stat(backing.descriptor().as_fd())?;
+    match kernel::stat_path(path) {
+        Ok(named) if (named.st_dev, named.st_ino) == (ours.st_dev, ours.st_ino) => kernel::unlink(path)?,
         // The name leads elsewhere, or nowhere: somebody was faster.
-        Ok(_) | Err(Errno::NOENT) => Ok(()),
-        Err(errno) => Err(errno),
-    };
-    kernel::unlock(file, REMOVING)?;
-    removed.map(|()| true)
+        Ok(_) | Err(Errno::NOENT) => {}
+        Err(errno) => return Err(errno),
+    }
+    Ok(true)
 }

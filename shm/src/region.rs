@@ -9,38 +9,35 @@
 //!              Region: geometry (private copy) · mapping · lock bytes · claims
 //! ```
 //!
-//! **Lock bytes.** The kernel keeps, for each open description of the region's file, locks on single bytes far beyond
-//! the file's end. It gives them back when the description goes, at the latest at its process's death, so a role whose
-//! holder was killed is free at once and nobody has to repair anything. (A forked child shares the description, and so
-//! keeps the role taken until it exits or executes another program; it can neither claim nor give back any itself.)
+//! **Lock bytes.** The kernel keeps locks on single bytes far beyond the file's end, and gives them back when the address
+//! space of their holder ends (hold.rs), so a role whose holder was killed is free at once and nobody has to repair
+//! anything.
 //!
 //! ```text
-//!   byte                  taken by                                    means
-//!   LOCKS + 0 ATTACHED    every party of a named region, shared       somebody lives here
-//!                         last party or sweeper, exclusive            nobody lives here any more
-//!   LOCKS + 1 REMOVING    whoever takes the name away, exclusive      only one does, and of this region
-//!   LOCKS + 16 + role     the holder of the role, exclusive           `Claim`
+//!   byte                    taken by                                    means
+//!   ATTACHED                every party of a named region, shared       somebody lives here
+//!                           last party or sweeper, exclusive            nobody lives here any more
+//!   REMOVING                whoever takes the name away, exclusive      only one does, and of this region
+//!   ROLE_LOCKS + role       the holder of the role, exclusive           `Claim`
+//!   ROW_LOCKS + row         the owner of the row, exclusive             `Participant`
 //! ```
 
 use crate::blueprint::{Birth, Blueprint};
 use crate::error::{ClaimError, CreateError, Doing, OpenError, SystemError};
 use crate::geometry::{Expected, Geometry, Rejected};
-use crate::layout::{Section, Superblock};
+use crate::hold::{Backing, Hold};
+use crate::layout::{ROLE_LOCKS, Section, Superblock};
 use crate::mapping::{Mapping, Mirror};
 use crate::name::Name;
-use crate::primitive::{AtomicU32, AtomicU64, Ordering, kernel};
+use crate::participants::{Owner, Participant};
+use crate::primitive::{AtomicU32, Ordering, kernel};
+use crate::process::Home;
 use core::ptr::NonNull;
 use rustix::io::Errno;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use zerocopy::{FromZeros, IntoBytes};
-
-/// First lock byte: beyond any region's end.
-const LOCKS: u64 = 1 << 62;
-pub(crate) const ATTACHED: u64 = LOCKS;
-pub(crate) const REMOVING: u64 = LOCKS + 1;
-const ROLES: u64 = LOCKS + 16;
 
 /// How many roles a region has.
 pub const ROLES_MAX: u32 = 64;
@@ -61,39 +58,40 @@ pub const ROLES_MAX: u32 = 64;
 pub struct Region {
     geometry: Geometry,
     mapping: Mapping,
-    file: OwnedFd,
-    read_only: bool,
-    /// The process that opened it: a forked child shares its locks and must neither take nor give back any.
-    process: u32,
+    backing: Backing,
+    /// The process that opened it: a forked child has neither its mappings nor its locks.
+    home: Home,
+    /// This party of a region with a name.
+    attached: Mutex<Option<Hold>>,
+    /// This process's row, while somebody uses it.
+    participant: Mutex<Weak<Participant>>,
     /// The name that this region was given or opened by; empty for one that has none.
     name: OnceLock<Name>,
     /// 1: a file that may be given a name, and has none yet.
     nameable: AtomicU32,
     /// The path of an adopted segment that is ours to remove.
     segment: Option<PathBuf>,
-    /// Roles claimed through this value: the kernel does not tell two claimers of one description apart.
-    claimed: AtomicU64,
 }
 
 impl Region {
     pub(crate) fn assemble(
         geometry: Geometry,
         mapping: Mapping,
-        file: OwnedFd,
-        read_only: bool,
+        backing: Backing,
+        attached: Option<Hold>,
         name: Option<Name>,
     ) -> Self {
         let name = name.map_or_else(OnceLock::new, OnceLock::from);
         Self {
             geometry,
             mapping,
-            file,
-            read_only,
-            process: this_process(),
+            backing,
+            home: Home::here(),
+            attached: Mutex::new(attached),
+            participant: Mutex::new(Weak::new()),
             name,
             nameable: AtomicU32::new(0),
             segment: None,
-            claimed: AtomicU64::new(0),
         }
     }
 
@@ -107,7 +105,8 @@ impl Region {
         let geometry = fill(&file, blueprint)?;
         kernel::seal(file.as_fd()).doing("sealing a region")?;
         let mapping = map(Mapping::file(file.as_fd(), geometry.region_len, false), geometry.region_len)?;
-        Ok(Self::assemble(geometry, mapping, file, false, None))
+        let backing = Backing::in_memory(file, false).doing("looking at a region")?;
+        Ok(Self::assemble(geometry, mapping, backing, None, None))
     }
 
     /// What the region consists of.
@@ -125,7 +124,7 @@ impl Region {
     /// Was it opened for reading only?
     #[must_use]
     pub fn is_read_only(&self) -> bool {
-        self.read_only
+        self.backing.is_read_only()
     }
 
     /// Is it of this kind, version and type?
@@ -157,7 +156,8 @@ impl Region {
     pub fn mirror(&self, content: u32) -> Result<Mirror, SystemError> {
         let doing = "mapping a section twice";
         let section: Section = self.geometry.section(content).ok_or(SystemError::new(doing, Errno::INVAL))?;
-        Mirror::new(self.file.as_fd(), section, &self.mapping, self.read_only).doing(doing)
+        let file = self.backing.file().doing(doing)?;
+        Mirror::new(file, section, &self.mapping, self.is_read_only()).doing(doing)
     }
 
     /// Takes a role that only one live handle can have at a time, in whatever process.
@@ -187,23 +187,9 @@ impl Region {
     /// ```
     pub fn claim(self: &Arc<Self>, role: u32) -> Result<Claim, ClaimError> {
         assert!(role < ROLES_MAX, "role {role}: there are {ROLES_MAX}");
-        if self.read_only {
-            return Err(ClaimError::ReadOnly);
-        }
-        if self.is_forked() {
-            return Err(ClaimError::Forked);
-        }
-        // Relaxed: the bit only keeps this process's claimers apart; what they share is ordered by the region's words.
-        if self.claimed.fetch_or(1 << role, Ordering::Relaxed) & (1 << role) != 0 {
-            return Err(ClaimError::Taken);
-        }
-        // From here on the drop of the claim gives the bit back, whatever fails.
-        let mut claim = Claim { region: Arc::clone(self), role, locked: false };
-        if !kernel::try_lock(&self.file, ROLES + u64::from(role), true).doing("claiming a role")? {
-            return Err(ClaimError::Taken);
-        }
-        claim.locked = true;
-        Ok(claim)
+        let participant = self.participant()?;
+        let hold = self.backing.hold(ROLE_LOCKS + u64::from(role), true).doing("claiming a role")?;
+        Ok(Claim { _hold: hold.ok_or(ClaimError::Taken)?, participant, region: Arc::clone(self) })
     }
 
     /// Does anybody have this role, here or in another process?
@@ -212,17 +198,30 @@ impl Region {
     ///
     /// [`SystemError`] when the system does not answer.
     pub fn is_claimed(&self, role: u32) -> Result<bool, SystemError> {
-        let here = self.claimed.load(Ordering::Relaxed) & 1u64.checked_shl(role).unwrap_or(0) != 0;
-        Ok(here || kernel::is_locked(&self.file, ROLES + u64::from(role)).doing("asking for a role")?)
+        if role >= ROLES_MAX {
+            return Ok(false);
+        }
+        self.backing.is_held(ROLE_LOCKS + u64::from(role)).doing("asking for a role")
     }
 
-    /// Are we in a child of the process that opened it?
-    fn is_forked(&self) -> bool {
-        self.process != this_process()
+    /// Are we in a child of the process that opened it? Then nothing of the region is here: open it afresh.
+    #[must_use]
+    pub fn is_forked(&self) -> bool {
+        self.home.is_elsewhere()
     }
 
-    pub(crate) fn file(&self) -> &OwnedFd {
-        &self.file
+    pub(crate) fn backing(&self) -> &Backing {
+        &self.backing
+    }
+
+    /// The row that this process has, if it has one.
+    pub(crate) fn known(&self) -> &Mutex<Weak<Participant>> {
+        &self.participant
+    }
+
+    /// Ends being a party of the region.
+    pub(crate) fn detach(&self) {
+        *self.attached.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     pub(crate) fn set_nameable(&self) {
@@ -247,7 +246,7 @@ impl Region {
 
 impl AsFd for Region {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.file.as_fd()
+        self.backing.descriptor().as_fd()
     }
 }
 
@@ -261,7 +260,7 @@ impl Drop for Region {
         }
         if let Some(path) = self.segment.take() {
             // What fails here leaves the segment under its name, for the application to remove.
-            let _ = crate::named::remove(&path, &self.file);
+            let _ = crate::named::remove(&path, &self.backing);
         }
     }
 }
@@ -269,9 +268,10 @@ impl Drop for Region {
 /// A role that this process holds; given back when dropped.
 #[derive(Debug)]
 pub struct Claim {
+    // Given back first: who finds the role free finds its last holder's row still there, or gone for good.
+    _hold: Hold,
+    participant: Arc<Participant>,
     region: Arc<Region>,
-    role: u32,
-    locked: bool,
 }
 
 impl Claim {
@@ -280,20 +280,18 @@ impl Claim {
     pub fn region(&self) -> &Arc<Region> {
         &self.region
     }
-}
 
-impl Drop for Claim {
-    fn drop(&mut self) {
-        if self.locked && !self.region.is_forked() {
-            // A failure here leaves the role taken until the region's descriptor goes: too long, never twice.
-            let _ = kernel::unlock(&self.region.file, ROLES + u64::from(self.role));
-        }
-        self.region.claimed.fetch_and(!(1 << self.role), Ordering::Relaxed);
+    /// The row of the process that holds it: ours.
+    #[must_use]
+    pub fn participant(&self) -> &Participant {
+        &self.participant
     }
-}
 
-fn this_process() -> u32 {
-    rustix::process::getpid().as_raw_nonzero().get() as u32
+    /// The owner that words in the region name.
+    #[must_use]
+    pub fn owner(&self) -> Owner {
+        self.participant.owner()
+    }
 }
 
 /// Turns an empty file into a region that nobody else can see yet: length, pages, superblock.
@@ -356,7 +354,7 @@ pub(crate) fn birth() -> Result<Birth, SystemError> {
         boot: boot()?,
         created_ns: (now.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(now.tv_nsec as u64),
         user: rustix::process::geteuid().as_raw(),
-        process: this_process(),
+        process: crate::process::process_id(),
     })
 }
 

@@ -13,6 +13,7 @@
 
 use crate::error::{Doing, OpenError, SystemError};
 use crate::geometry::Expected;
+use crate::hold::Backing;
 use crate::mapping::Mapping;
 use crate::primitive::kernel;
 use crate::region::{Region, read_geometry};
@@ -156,6 +157,7 @@ impl Region {
         let geometry = read_geometry(file.as_fd(), false)?;
         geometry.expect(expected)?;
         let mapping = Mapping::file(file.as_fd(), geometry.region_len, false).doing(doing)?;
-        Ok(Self::assemble(geometry, mapping, file, false, None))
+        let backing = Backing::in_memory(file, false).doing(doing)?;
+        Ok(Self::assemble(geometry, mapping, backing, None, None))
     }
 }

@@ -95,7 +95,8 @@ fn a_named_region_opened_for_reading_reads_and_claims_nothing() {
     assert!(reader.is_read_only() && !first.is_read_only());
     assert_eq!(reader.geometry(), first.geometry());
     assert_eq!(party::bytes::get(&reader, facts::DATA, 0, 5), b"words");
-    assert_eq!(reader.claim(0).unwrap_err(), ringway_shm::ClaimError::ReadOnly);
+    let refused = ringway_shm::ClaimError::Participate(ringway_shm::ParticipateError::ReadOnly);
+    assert_eq!(reader.claim(0).unwrap_err(), refused);
     assert_eq!(reader.is_claimed(0), Ok(false));
     let first = std::sync::Arc::new(first);
     let claim = first.claim(0).unwrap();

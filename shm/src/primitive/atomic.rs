@@ -227,3 +227,24 @@ pub fn fence(order: Ordering) {
     }
     atomic::fence(order);
 }
+
+/// A fence that costs nothing where it stands: it keeps the compiler from moving accesses over it, and the
+/// [`heavy_fence`](super::kernel::heavy_fence) of whoever waits for this thread makes it a full one.
+///
+/// Of a store and a load on each side, with this fence between them on one and the heavy one on the other, at least one
+/// load sees the other side's store (the asymmetric fences of C++ proposal P1202).
+///
+/// # Examples
+///
+/// ```
+/// ringway_shm::primitive::light_fence();
+/// ```
+#[inline(always)]
+#[cfg_attr(feature = "model", track_caller)]
+pub fn light_fence() {
+    #[cfg(feature = "model")]
+    if let Some(hooks) = super::model::installed() {
+        return hooks.light_fence(core::panic::Location::caller());
+    }
+    atomic::compiler_fence(atomic::Ordering::SeqCst);
+}

@@ -1,5 +1,5 @@
 //! The one door between Ringway's protocols and the machine: atomics, payload copies, the kernel calls that make, find,
-//! lock and remove regions, the clock and every spin.
+//! lock and remove regions and that sleep and wake, the clock and every spin.
 //!
 //! ```text
 //!   ring, sync, shm ──▶ primitive ──▶ core::sync::atomic, volatile copies, system calls
@@ -22,6 +22,6 @@ pub mod kernel;
 pub mod model;
 mod spin;
 
-pub use atomic::{AtomicU32, AtomicU64, Ordering, fence};
+pub use atomic::{AtomicU32, AtomicU64, Ordering, fence, light_fence};
 pub use copy::{copy_in, copy_out, prefetch_read, read_slot, read_slot_into, write_slot};
 pub use spin::{Backoff, spin_hint};

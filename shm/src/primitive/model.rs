@@ -215,6 +215,12 @@ pub trait Hooks {
         core::sync::atomic::fence(order);
     }
 
+    /// Stands in for a light fence. The heavy one is a call to the kernel.
+    fn light_fence(&self, site: &'static Location<'static>) {
+        let _ = site;
+        core::sync::atomic::compiler_fence(Ordering::SeqCst);
+    }
+
     /// Stands in for a copy of payload bytes. A private target that it does not fill holds zeros.
     fn copy(&self, copy: &Copy) {
         copy.perform();
@@ -286,6 +292,11 @@ pub fn install(hooks: Rc<dyn Hooks>) -> Installed {
 #[inline]
 pub(super) fn installed() -> Option<Rc<dyn Hooks>> {
     HOOKS.try_with(|hooks| hooks.borrow().clone()).ok().flatten()
+}
+
+/// Has the calling thread hooks?
+pub(crate) fn is_installed() -> bool {
+    installed().is_some()
 }
 
 /// Where a shared byte is, whatever address it is mapped at.

@@ -3,7 +3,7 @@
 use crate::backend::Backend;
 use crate::party::bytes::{get, get_mirrored, put, put_mirrored};
 use crate::party::{self, Party, until};
-use ringway_shm::layout::{FIRST_OWN, LIFE, PAGE, ROWS};
+use ringway_shm::layout::{FIRST_OWN, PAGE, ROWS};
 use ringway_shm::{Blueprint, ClaimError, Expected, OpenError, Region, Rejected};
 use std::any::Any;
 use std::os::fd::AsFd;
@@ -168,7 +168,7 @@ pub(crate) fn a_mirror_shows_no_byte_of_another_section<B: Backend>(_: &str) {
     let (_backend, first, second) = two::<B>();
     let mirror = second.mirror(DATA).unwrap();
     put_mirrored(&mirror, 0, &vec![0xff; 2 * mirror.len()]);
-    for content in [ROWS, LIFE, MORE] {
+    for content in [ROWS, MORE] {
         let len = first.section(content).unwrap().1;
         assert!(get(&first, content, 0, len).iter().all(|&byte| byte == 0), "section {content}");
     }
@@ -179,7 +179,7 @@ pub(crate) fn sections_are_found_by_their_number<B: Backend>(_: &str) {
     let (_backend, first, second) = two::<B>();
     for region in [&first, &second] {
         let geometry = region.geometry();
-        for content in [ROWS, LIFE, DATA, MORE] {
+        for content in [ROWS, DATA, MORE] {
             let section = geometry.section(content).unwrap();
             let (start, len) = region.section(content).unwrap();
             assert_eq!(section.len, len as u64);
@@ -193,14 +193,14 @@ pub(crate) fn sections_are_found_by_their_number<B: Backend>(_: &str) {
         }
         assert_eq!(region.section(DATA).unwrap().1, 2 * PAGE as usize);
         assert_eq!(region.section(MORE).unwrap().1, 2 * PAGE as usize);
-        assert_eq!(region.section(LIFE).unwrap().1, 7 * PAGE as usize);
+        assert_eq!(region.section(ROWS).unwrap().1, PAGE as usize);
     }
 }
 
 pub(crate) fn sections_lie_on_pages_and_are_zero_at_birth<B: Backend>(_: &str) {
     let (_backend, first, second) = two::<B>();
     for region in [&first, &second] {
-        for content in [ROWS, LIFE, DATA, MORE] {
+        for content in [ROWS, DATA, MORE] {
             let (start, len) = region.section(content).unwrap();
             assert_eq!(start.as_ptr() as usize % PAGE as usize, 0);
             assert!(get(region, content, 0, len).iter().all(|&byte| byte == 0), "section {content}");

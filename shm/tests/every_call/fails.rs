@@ -6,7 +6,9 @@ use crate::verb::{leads_to, open_or_create, still_works};
 use crate::{alone, descriptors};
 use ringway_shm::primitive::model;
 use ringway_shm::shared_memory::{Shmem, ShmemConf};
-use ringway_shm::{ClaimError, CreateError, Lifetime, OpenError, Permissions, Region, layout};
+use ringway_shm::{
+    ClaimError, CreateError, Lifetime, OpenError, ParticipateError, Permissions, Region, layout,
+};
 use rustix::io::Errno;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
@@ -113,8 +115,10 @@ fn a_failed_call_with_a_nameless_region_leaves_the_region_usable() {
     fail_each(|hooks| {
         let claim = under(hooks, || region.claim(1));
         match &claim {
-            Ok(_) => assert!(!hooks.reached()),
-            Err(error) => assert!(matches!(error, ClaimError::System(_)), "{error:?}"),
+            // Without a sentinel a participant has no life word, and lives.
+            Ok(_) => assert!(!hooks.reached() || hooks.context().contains("StartSentinel")),
+            Err(ClaimError::System(_) | ClaimError::Participate(ParticipateError::System(_))) => {}
+            Err(error) => panic!("{error:?}"),
         }
         drop(claim);
         drop(region.claim(1).expect("a failed claim took the role"));
@@ -122,8 +126,7 @@ fn a_failed_call_with_a_nameless_region_leaves_the_region_usable() {
     fail_each(|hooks| {
         let claim = region.claim(1).unwrap();
         under(hooks, || drop(claim));
-        // Kept too long, if the unlocking failed, but not from the process itself.
-        drop(region.claim(1).expect("a failed release kept the role from its own process"));
+        // Nothing keeps a lock from going.
         assert_eq!(region.is_claimed(1), Ok(false));
     });
 }

@@ -1,112 +1,13 @@
-//! The kernel behind the door: the few calls that regions are made of, and the clock.
-//!
-//! Each function is one step of a protocol: a system call, repeated where a signal interrupts it, with its older form where
-//! a kernel does not know the newer. With the feature `model` it first shows itself to the hooks as a [`Call`], which may
-//! fail it. What it deliberately does not do: decide what a failure means. That is the caller's protocol.
+//! The file that a region lies in.
 
-#![allow(unsafe_code)] // because record locks, seals by number and counting cores need `libc` calls, and populating needs an address.
+#![allow(unsafe_code)] // because seals by number need a `libc` call, and populating needs an address.
 
+use super::{Call, pass};
 use rustix::fs::{AtFlags, FallocateFlags, MemfdFlags, Mode, OFlags, SealFlags};
 use rustix::io::{Errno, Result};
 use std::ffi::CStr;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
-use std::time::Duration;
-
-/// A call to the kernel that is about to happen, as the hooks see it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Call<'a> {
-    /// An anonymous, sealable file.
-    Memfd,
-    /// A nameless file in a directory.
-    OpenNameless(&'a Path),
-    /// An existing file.
-    Open(&'a Path),
-    /// A fresh description of an open descriptor.
-    Reopen,
-    /// The file's length.
-    Truncate(u64),
-    /// Every page up to the length.
-    Reserve(u64),
-    /// Bytes written at the start.
-    Write(usize),
-    /// Bytes read at the start.
-    Read(usize),
-    /// Permission bits.
-    Mode(u32),
-    /// Group.
-    Group(u32),
-    /// Seals, for good.
-    Seal,
-    /// A name for a nameless file.
-    Link(&'a Path),
-    /// A name taken away.
-    Unlink(&'a Path),
-    /// What a path or descriptor is.
-    Stat,
-    /// The bytes shown in memory.
-    Map(usize),
-    /// A lock byte taken, as reader or as writer.
-    Lock {
-        /// Which byte.
-        byte: u64,
-        /// As the only holder?
-        exclusive: bool,
-    },
-    /// A lock byte given back.
-    Unlock(u64),
-    /// Is there a holder that excludes us?
-    LockHeld(u64),
-    /// The names in a directory.
-    ListDirectory(&'a Path),
-}
-
-/// Shows a call to the hooks; with the feature `model` off there is nothing to show it to.
-#[inline(always)]
-fn pass(call: Call<'_>) -> Result<()> {
-    #[cfg(feature = "model")]
-    if let Some(hooks) = super::model::installed() {
-        if let super::model::Verdict::Fail(errno) = hooks.kernel(&call) {
-            return Err(Errno::from_raw_os_error(errno));
-        }
-    }
-    let _ = call;
-    Ok(())
-}
-
-/// Time since an arbitrary point that is the same for every process, not counting sleep of the machine.
-///
-/// # Examples
-///
-/// ```
-/// use ringway_shm::primitive::kernel;
-///
-/// assert!(kernel::now() <= kernel::now());
-/// ```
-#[must_use]
-pub fn now() -> Duration {
-    #[cfg(feature = "model")]
-    if let Some(now) = super::model::installed().and_then(|hooks| hooks.now()) {
-        return now;
-    }
-    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
-    Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
-}
-
-/// How many cores of the machine are running; 1 if the system does not say.
-///
-/// # Examples
-///
-/// ```
-/// assert!(ringway_shm::primitive::kernel::cores() >= 1);
-/// ```
-#[must_use]
-pub fn cores() -> usize {
-    // SAFETY: asks for a number; touches no memory of ours.
-    let cores = unsafe { libc::sysconf(libc::_SC_NPROCESSORS_ONLN) };
-    usize::try_from(cores).unwrap_or(1).max(1)
-}
 
 /// A new anonymous file that can be sealed.
 pub(crate) fn memfd(label: &CStr) -> Result<OwnedFd> {
@@ -293,57 +194,4 @@ pub(crate) fn list_directory(path: &Path) -> Result<Vec<std::ffi::OsString>> {
 /// Shows the hooks that `len` bytes are about to be mapped.
 pub(crate) fn about_to_map(len: usize) -> Result<()> {
     pass(Call::Map(len))
-}
-
-/// Tries to take a lock byte of the file for this open description; the kernel gives it back when the last
-/// descriptor of the description goes, at the latest at the process's death.
-///
-/// False when somebody else holds it.
-pub(crate) fn try_lock(file: impl AsFd, byte: u64, exclusive: bool) -> Result<bool> {
-    pass(Call::Lock { byte, exclusive })?;
-    let kind = if exclusive { libc::F_WRLCK } else { libc::F_RDLCK };
-    match record_lock(file.as_fd(), libc::F_OFD_SETLK, kind, byte) {
-        Ok(_) => Ok(true),
-        Err(Errno::AGAIN | Errno::ACCESS) => Ok(false),
-        Err(error) => Err(error),
-    }
-}
-
-/// Gives a lock byte back.
-pub(crate) fn unlock(file: impl AsFd, byte: u64) -> Result<()> {
-    pass(Call::Unlock(byte))?;
-    record_lock(file.as_fd(), libc::F_OFD_SETLK, libc::F_UNLCK, byte).map(|_| ())
-}
-
-/// Does anybody else hold the lock byte, as reader or as writer?
-pub(crate) fn is_locked(file: impl AsFd, byte: u64) -> Result<bool> {
-    pass(Call::LockHeld(byte))?;
-    let found = record_lock(file.as_fd(), libc::F_OFD_GETLK, libc::F_WRLCK, byte)?;
-    Ok(found != libc::F_UNLCK)
-}
-
-/// One open-file-description lock operation on one byte; returns the lock type that the kernel left.
-fn record_lock(
-    file: BorrowedFd<'_>,
-    command: libc::c_int,
-    kind: libc::c_int,
-    byte: u64,
-) -> Result<libc::c_int> {
-    // SAFETY: `flock` is plain integers, for which all-zero is valid.
-    let mut lock: libc::flock = unsafe { core::mem::zeroed() };
-    lock.l_type = kind as libc::c_short;
-    lock.l_whence = libc::SEEK_SET as libc::c_short;
-    lock.l_start = byte as libc::off_t;
-    lock.l_len = 1;
-    loop {
-        // SAFETY: an open descriptor, and a `flock` that lives through the call.
-        let answer = unsafe { libc::fcntl(file.as_raw_fd(), command, &raw mut lock) };
-        if answer != -1 {
-            return Ok(libc::c_int::from(lock.l_type));
-        }
-        let errno = std::io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO);
-        if errno != libc::EINTR {
-            return Err(Errno::from_raw_os_error(errno));
-        }
-    }
 }

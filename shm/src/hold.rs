@@ -1,0 +1,227 @@
+//! A lock byte that is held exactly as long as this address space lives: the proof of a process's death.
+//!
+//! ```text
+//!   take      a description of our own of the file ─ lock the byte ─ map a page through it ─ close the descriptor
+//!   release   unmap the page
+//!
+//!   descriptor (closed)      mapping ──▶ open description ──▶ lock byte
+//! ```
+//!
+//! A lock of an open file description goes when the description does, and a description stays open as long as a mapping
+//! made through it. Here nothing else keeps it: the descriptor is closed at once, and the mapping is not copied into
+//! children. So the lock goes when the mapping is unmapped or when the address space ends, which is after the last thread
+//! of the process has done its last store there, and at no other time:
+//!
+//! | what happens to the holder | the lock |
+//! |---|---|
+//! | killed, or exits; a zombie that nobody has reaped | free, after the last of its threads has left its memory |
+//! | executes another program | free: that is another address space |
+//! | forks; the child lives on | the parent's, and goes with the parent |
+//! | closes all its descriptors, of this file or any | held |
+//! | a thread of it ends | held |
+//! | stopped, traced, frozen, dumping core | held |
+//! | numbered like another process in another PID namespace | no matter: it is the file's |
+//!
+//! (A record lock of a process, `F_SETLK`, would go with the next descriptor of the file that anybody in the process
+//! closes; one of a description that a descriptor keeps open would stay with a forked child.)
+//!
+//! A **window** is a hold whose page is one that the holder needs in its sight, with a private page behind it.
+//!
+//! Not every file system keeps the description with the mapping: one that is stacked on another may keep that of the
+//! file below. [`Backing::probe`] asks. Where it does not, the hold keeps the descriptor instead, and with it the weakness
+//! that a forked child keeps the lock.
+
+#![allow(unsafe_code)] // because the lock is held by a mapping.
+
+use crate::layout::PAGE;
+use crate::primitive::kernel::{self, Call, pass};
+use crate::process::{self, Home};
+use core::mem::ManuallyDrop;
+use core::ops::Range;
+use core::ptr::NonNull;
+use rustix::io::{Errno, Result};
+use rustix::mm::{Advice, MapFlags, ProtFlags};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+/// The file that a region lies in, as far as locks and mappings go.
+#[derive(Debug)]
+pub(crate) struct Backing {
+    file: ManuallyDrop<OwnedFd>,
+    /// Device and number of the file: a descriptor that somebody closed under us may be another file's by now.
+    identity: (u64, u64),
+    read_only: bool,
+    /// Does a mapping keep the description?
+    binds: bool,
+    /// Bytes of the smallest piece that can be mapped.
+    grain: u64,
+}
+
+impl Backing {
+    /// A file in memory.
+    pub(crate) fn in_memory(file: OwnedFd, read_only: bool) -> Result<Self> {
+        let identity = identity(&file)?;
+        Ok(Self { file: ManuallyDrop::new(file), identity, read_only, binds: true, grain: PAGE })
+    }
+
+    /// The descriptor, if it is still the file's.
+    pub(crate) fn file(&self) -> Result<BorrowedFd<'_>> {
+        if identity(&self.file)? == self.identity { Ok(self.file.as_fd()) } else { Err(Errno::BADF) }
+    }
+
+    /// The descriptor, whatever it leads to by now.
+    pub(crate) fn descriptor(&self) -> &OwnedFd {
+        &self.file
+    }
+
+    pub(crate) fn is_read_only(&self) -> bool {
+        self.read_only
+    }
+
+    /// Takes a lock byte; `None` when somebody else holds it.
+    pub(crate) fn hold(&self, byte: u64, exclusive: bool) -> Result<Option<Hold>> {
+        let _no_child_shares_it = process::without_forks();
+        let description = self.describe()?;
+        if !kernel::try_lock(&description, byte, exclusive)? {
+            return Ok(None);
+        }
+        Ok(Some(self.bind(description, byte, None)?))
+    }
+
+    /// Takes the first lock byte of `bytes` that nobody else holds, by a window onto the page at `page` of its number in
+    /// the range; `None` when all are held.
+    pub(crate) fn window(&self, bytes: Range<u64>, page: impl Fn(u64) -> u64) -> Result<Option<(u64, Hold)>> {
+        let _no_child_shares_it = process::without_forks();
+        let description = self.describe()?;
+        for (number, byte) in (0..).zip(bytes) {
+            if kernel::try_lock(&description, byte, true)? {
+                return Ok(Some((number, self.bind(description, byte, Some(page(number)))?)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Does anybody hold the lock byte, in this process or another?
+    pub(crate) fn is_held(&self, byte: u64) -> Result<bool> {
+        // The descriptor's own description has no locks.
+        kernel::is_locked(self.file()?, byte)
+    }
+
+    /// A description of our own of the file.
+    fn describe(&self) -> Result<OwnedFd> {
+        kernel::reopen(self.file()?.as_raw_fd(), self.read_only)
+    }
+
+    /// Binds the lock of a description to the address space.
+    fn bind(&self, description: OwnedFd, byte: u64, window: Option<u64>) -> Result<Hold> {
+        let grain = self.grain as usize;
+        // The private page of a window stands where a robust list's entry looks for it: one small page behind. A window
+        // in larger pages has none.
+        let has_private = window.is_some() && self.grain == PAGE;
+        let len = if has_private { 2 * grain } else { grain };
+        kernel::about_to_map(len)?;
+        let access = if window.is_some() { ProtFlags::READ | ProtFlags::WRITE } else { ProtFlags::empty() };
+        let page = window.unwrap_or(0);
+        let offset = page - page % self.grain;
+        let nothing = ProtFlags::empty();
+        let anywhere = core::ptr::null_mut();
+        let start = if has_private {
+            // SAFETY: a fresh range of the kernel's choice; nothing of ours is replaced.
+            unsafe { rustix::mm::mmap_anonymous(anywhere, len, nothing, MapFlags::PRIVATE) }
+        } else {
+            // SAFETY: as above.
+            unsafe { rustix::mm::mmap(anywhere, len, access, MapFlags::SHARED, &description, offset) }
+        }?;
+        // From here on the drop of `hold` unmaps the range, whatever fails.
+        let mut hold = Hold {
+            start: NonNull::new(start.cast()).ok_or(Errno::NOMEM)?,
+            len,
+            page: (page - offset) as usize,
+            has_private,
+            byte,
+            home: Home::here(),
+            _description: None,
+        };
+        if has_private {
+            let shown = MapFlags::SHARED | MapFlags::FIXED;
+            // SAFETY: the first page of the range reserved above, which nobody else knows of yet.
+            unsafe { rustix::mm::mmap(start, grain, access, shown, &description, offset) }?;
+            let private = MapFlags::PRIVATE | MapFlags::FIXED;
+            let behind = start.wrapping_byte_add(grain);
+            // SAFETY: the second page of the range.
+            unsafe { rustix::mm::mmap_anonymous(behind, grain, access, private) }?;
+        }
+        // SAFETY: the range just mapped, whole.
+        unsafe { rustix::mm::madvise(start, len, Advice::LinuxDontFork) }?;
+        if !self.binds {
+            hold._description = Some(description);
+        }
+        Ok(hold)
+    }
+}
+
+/// Device and number of an open file. No step of a protocol, so the hooks are not shown it.
+fn identity(file: &OwnedFd) -> Result<(u64, u64)> {
+    rustix::fs::fstat(file).map(|stat| (stat.st_dev, stat.st_ino))
+}
+
+impl Drop for Backing {
+    fn drop(&mut self) {
+        // A program that closes all its descriptors may have another file under this number by now, which is not ours to
+        // close.
+        if self.file().is_ok() {
+            // SAFETY: dropped here only, and not used afterwards.
+            unsafe { ManuallyDrop::drop(&mut self.file) };
+        }
+    }
+}
+
+/// A lock byte, held until this is dropped or the address space ends.
+#[derive(Debug)]
+pub(crate) struct Hold {
+    start: NonNull<u8>,
+    len: usize,
+    /// Where in it the page of a window begins.
+    page: usize,
+    has_private: bool,
+    byte: u64,
+    home: Home,
+    /// Where the file system does not keep the description with the mapping.
+    _description: Option<OwnedFd>,
+}
+
+// SAFETY: an address range of the process; nothing of it belongs to a thread.
+unsafe impl Send for Hold {}
+// SAFETY: shared use only learns the addresses.
+unsafe impl Sync for Hold {}
+
+impl Hold {
+    /// First byte of a window's page: readable and writable while the hold lives.
+    pub(crate) fn page(&self) -> NonNull<u8> {
+        // SAFETY: within the range, by construction.
+        unsafe { self.start.add(self.page) }
+    }
+
+    /// Is there a private page right behind the window's?
+    pub(crate) fn has_private(&self) -> bool {
+        self.has_private
+    }
+
+    /// Was it taken by a parent of this process? Then it is the parent's, and nothing of it is here.
+    pub(crate) fn is_elsewhere(&self) -> bool {
+        self.home.is_elsewhere()
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        if self.is_elsewhere() {
+            return;
+        }
+        // Nothing can keep the lock from going; the hooks are only shown that it does.
+        let _ = pass(Call::Unlock(self.byte));
+        // SAFETY: the range was mapped by `bind` for this value alone, and every address handed out from it promised to
+        // live no longer.
+        let unmapped = unsafe { rustix::mm::munmap(self.start.as_ptr().cast(), self.len) };
+        debug_assert_eq!(unmapped, Ok(()));
+    }
+}

@@ -1,0 +1,448 @@
+//! Who takes part in a region, and who of them is gone.
+//!
+//! ```text
+//!   attach   lock the byte of a free row ─ generation + 1 ─ life word on the sentinel's list ─ word = LIVE (Release)
+//!   detach   word = FREE ─ life word off the list, 0, wake its sleepers ─ lock given back
+//!
+//!   an owner is a row and its generation
+//!   told     its life word is marked: it is dying (the kernel woke those who sleep at the word)
+//!   proven   its lock byte is free, or its row has another generation: it is gone
+//! ```
+//!
+//! The lock byte decides: whoever holds a row's byte owns the row, and nobody else writes it, so claiming one that a dead
+//! process left needs no agreement. The byte is held by the address space (hold.rs), so that it is free when no thread of
+//! the process can write to the region any more. The life word is the news of it (sentinel.rs): the kernel marks it when
+//! the process is about to end, and wakes; until the byte is free as well the owner counts as dying, and what it owned is
+//! left alone. A process in a sandbox that refuses threads has no life word, and is found gone by its byte alone.
+//!
+//! Neither asks for a process id, which repeats, or differs between PID namespaces; nor for time: a stopped process is
+//! alive.
+//!
+//! | killed | leaves |
+//! |---|---|
+//! | before the lock | nothing |
+//! | between the lock and the word | a row that looks free, or like its last owner's, whose byte is free: the next one's |
+//! | while attached | a live word whose byte is free: gone. Whoever attaches next may claim the row |
+//! | in detach, after the word | a free row |
+//!
+//! A generation is 32 bits wide: a row would have to change hands 2^32 times while somebody remembers an owner.
+
+#![allow(unsafe_code)] // because rows are words at addresses in the region.
+
+use crate::error::{Doing, ParticipateError, SystemError};
+use crate::hold::Hold;
+use crate::layout::{FREE, PAGE, PROCESS, ROW_LOCKS, ROWS, Row, THREAD};
+use crate::primitive::{AtomicU32, Ordering, kernel};
+use crate::region::Region;
+use crate::sentinel::{self, DIED, Enlisted};
+use core::fmt;
+use core::num::NonZeroU64;
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::{Arc, PoisonError, Weak};
+
+/// A row and the generation in which somebody owned it: who a word in the region belongs to. Never given out twice.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Owner(NonZeroU64);
+
+impl Owner {
+    fn new(row: u32, generation: u32) -> Self {
+        // Row numbers are below 2^16, so the sum fits and is not zero.
+        let bits = u64::from(generation) << 32 | (u64::from(row) + 1);
+        Self(NonZeroU64::new(bits).expect("a row's number plus one is not zero"))
+    }
+
+    /// The owner as it stands in a word: generation in the upper half, row + 1 in the lowest 16 bits, zeros between.
+    #[must_use]
+    pub fn to_bits(self) -> u64 {
+        self.0.get()
+    }
+
+    /// The owner that a word names, if it can be one: a stranger's word names whatever it likes.
+    #[must_use]
+    pub fn from_bits(bits: u64) -> Option<Self> {
+        let row = bits & 0xffff_ffff;
+        ((1..=0xffff).contains(&row)).then(|| NonZeroU64::new(bits).map(Self)).flatten()
+    }
+
+    /// The row's number.
+    #[must_use]
+    pub fn row(self) -> u32 {
+        (self.to_bits() & 0xffff) as u32 - 1
+    }
+
+    /// The row's generation.
+    #[must_use]
+    pub fn generation(self) -> u32 {
+        (self.to_bits() >> 32) as u32
+    }
+}
+
+impl fmt::Debug for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Owner({}, generation {})", self.row(), self.generation())
+    }
+}
+
+/// How it stands with an owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It lives: it runs, waits or is stopped.
+    Alive,
+    /// It was killed or ended, and a thread of it may still be about to write. Ask again in a moment.
+    Dying,
+    /// It is gone, by death or by leaving, and will write no more. It stays so.
+    Gone,
+}
+
+/// What a participant is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A process: its handles may move between its threads.
+    Process,
+    /// A thread.
+    Thread,
+}
+
+/// A row of the table, as it was when it was looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RowEntry {
+    /// Whose row it is, or was last.
+    pub owner: Owner,
+    /// What the owner is.
+    pub kind: Kind,
+    /// How it stands with it. A row of one that is [`Standing::Gone`] was left by a death, and is free to be claimed.
+    pub standing: Standing,
+    /// Its process id in its own PID namespace, as it said.
+    pub process: u32,
+    /// Its thread id in its own PID namespace, as it said.
+    pub thread: u32,
+    /// When it attached, in nanoseconds of the monotonic clock, as it said.
+    pub attached_ns: u64,
+}
+
+/// A row of our own; given back when dropped, or when the process dies.
+///
+/// [`Region::participant`] makes that of a process, [`Region::thread_participant`] that of a thread.
+#[derive(Debug)]
+pub struct Participant {
+    owner: Owner,
+    /// The page that the row stands in, and its lock.
+    window: Hold,
+    /// Where in the window the row begins.
+    place: usize,
+    /// Our life word's place on the sentinel's list; `None` where the system gave us no sentinel.
+    enlisted: Option<Enlisted>,
+}
+
+impl Participant {
+    /// Claims a row that nobody holds.
+    fn attach(region: &Region, kind: Kind) -> Result<Self, ParticipateError> {
+        if region.is_read_only() {
+            return Err(ParticipateError::ReadOnly);
+        }
+        if region.is_forked() {
+            return Err(ParticipateError::Forked);
+        }
+        let rows = region.geometry().rows;
+        let table = region.geometry().section(ROWS).expect("every region has a table of participants").offset;
+        let at = |row: u64| table + row * size_of::<Row>() as u64;
+        let bytes = ROW_LOCKS..ROW_LOCKS + u64::from(rows);
+        let claimed = region.backing().window(bytes, |row| at(row) - at(row) % PAGE);
+        let (row, window) = claimed.doing("claiming a row")?.ok_or(ParticipateError::TableFull { rows })?;
+        let place = (at(row) % PAGE) as usize;
+        let mut participant = Self { owner: Owner::new(row as u32, 0), window, place, enlisted: None };
+        participant.claim(kind);
+        Ok(participant)
+    }
+
+    /// Writes the row, whose byte is ours.
+    fn claim(&mut self, kind: Kind) {
+        let row = self.row();
+        // Relaxed: whoever wrote it held the byte, which we hold now, so it is there.
+        let generation = ((row.word.load(Ordering::Relaxed) >> 32) as u32).wrapping_add(1);
+        let thread = u64::from(sentinel::thread_id());
+        let process = u64::from(crate::process::process_id());
+        // Relaxed, all: the word's Release publishes them.
+        row.core.store(0, Ordering::Relaxed);
+        row.held.store(0, Ordering::Relaxed);
+        row.identity.store(process << 32 | thread, Ordering::Relaxed);
+        row.attached_ns.store(u64::try_from(kernel::now().as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        let enlisted = if self.window.has_private() {
+            // SAFETY: the window has a private page behind it, which is this participant's alone and lives until the
+            // window is dropped, which is after `detach`.
+            unsafe { sentinel::enlist(&row.life) }
+        } else {
+            None
+        };
+        row.life.store(enlisted.as_ref().map_or(0, Enlisted::alive), Ordering::Relaxed);
+        let state = if kind == Kind::Process { PROCESS } else { THREAD };
+        // Release: the row is whole before it is live. Pairs with the Acquire in `Region::row`'s readers.
+        row.word.store(u64::from(generation) << 32 | u64::from(state), Ordering::Release);
+        self.enlisted = enlisted;
+        self.owner = Owner::new(self.owner.row(), generation);
+    }
+
+    /// Our row and its generation.
+    #[must_use]
+    pub fn owner(&self) -> Owner {
+        self.owner
+    }
+
+    /// Says on which core we begin to wait, for those who wait for us.
+    pub fn waits_on(&self, core: u32) {
+        let word = &self.row().core;
+        // Relaxed, both: a hint.
+        if word.load(Ordering::Relaxed) != core.wrapping_add(1) {
+            word.store(core.wrapping_add(1), Ordering::Relaxed);
+        }
+    }
+
+    fn row(&self) -> &Row {
+        let row = self.window.page().as_ptr().wrapping_add(self.place).cast::<Row>();
+        // SAFETY: a row of the window's page, aligned, mapped as long as the window lives; all of it is atomic words.
+        unsafe { &*row }
+    }
+}
+
+impl Drop for Participant {
+    fn drop(&mut self) {
+        if self.window.is_elsewhere() {
+            return;
+        }
+        let row = self.row();
+        // Release: what we did in the region is done before we are gone from it. Pairs with the Acquire in
+        // `Region::standing`.
+        row.word.store(u64::from(self.owner.generation()) << 32 | u64::from(FREE), Ordering::Release);
+        if let Some(enlisted) = &self.enlisted {
+            sentinel::delist(enlisted);
+        }
+        // Relaxed: who sleeps here finds the row's word changed.
+        row.life.store(0, Ordering::Relaxed);
+        kernel::wake(&row.life);
+        // The window goes after this, and with it the lock.
+    }
+}
+
+/// The life word of another participant, to sleep at beside what one waits for.
+#[derive(Clone, Copy, Debug)]
+pub struct LifeWord<'a> {
+    /// The word.
+    pub word: &'a AtomicU32,
+    /// Its value as long as the owner lives. Where nobody will mark the word, it is 0.
+    pub alive: u32,
+}
+
+impl Region {
+    /// This process's row, claimed at the first call and kept until the last clone of the answer is dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`ParticipateError::TableFull`] when every row belongs to somebody alive.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ringway_shm::{Blueprint, Region, Standing};
+    ///
+    /// let region = Region::anonymous(&Blueprint::new(1, 1))?;
+    /// let me = region.participant()?;
+    /// assert_eq!(region.standing(me.owner())?, Standing::Alive);
+    /// let owner = me.owner();
+    /// drop(me);
+    /// assert_eq!(region.standing(owner)?, Standing::Gone);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn participant(&self) -> Result<Arc<Participant>, ParticipateError> {
+        let mut known = self.known().lock().unwrap_or_else(PoisonError::into_inner);
+        if self.is_forked() {
+            return Err(ParticipateError::Forked);
+        }
+        if let Some(participant) = known.upgrade() {
+            return Ok(participant);
+        }
+        let participant = Arc::new(Participant::attach(self, Kind::Process)?);
+        *known = Arc::downgrade(&participant);
+        Ok(participant)
+    }
+
+    /// This thread's row, claimed at the first call and kept until the thread ends or the region is dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`ParticipateError::TableFull`] when every row belongs to somebody alive.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ringway_shm::{Blueprint, Region, Standing};
+    /// use std::sync::Arc;
+    ///
+    /// let region = Arc::new(Region::anonymous(&Blueprint::new(1, 1))?);
+    /// let there = Arc::clone(&region);
+    /// let owner = std::thread::spawn(move || there.thread_participant().map(|me| me.owner())).join().unwrap()?;
+    /// assert_eq!(region.standing(owner)?, Standing::Gone);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn thread_participant(self: &Arc<Self>) -> Result<Rc<Participant>, ParticipateError> {
+        thread_local! {
+            static ROWS_OF_THREAD: RefCell<Vec<(Weak<Region>, Rc<Participant>)>> = const { RefCell::new(Vec::new()) };
+        }
+        if self.is_forked() {
+            return Err(ParticipateError::Forked);
+        }
+        // A thread whose thread-locals are destroyed keeps the row only as long as the answer.
+        ROWS_OF_THREAD
+            .try_with(|rows| {
+                let mut rows = rows.borrow_mut();
+                rows.retain(|(region, _)| region.strong_count() > 0);
+                let known = rows.iter().find(|(region, _)| std::ptr::eq(region.as_ptr(), Arc::as_ptr(self)));
+                if let Some((_, participant)) = known {
+                    return Ok(Rc::clone(participant));
+                }
+                let participant = Rc::new(Participant::attach(self, Kind::Thread)?);
+                rows.push((Arc::downgrade(self), Rc::clone(&participant)));
+                Ok(participant)
+            })
+            .unwrap_or_else(|_| Ok(Rc::new(Participant::attach(self, Kind::Thread)?)))
+    }
+
+    /// How it stands with an owner. An owner that no row can have is gone.
+    ///
+    /// Who wants to take over what an owner had reads the word that names it, asks this, and changes exactly that word.
+    ///
+    /// # Errors
+    ///
+    /// [`SystemError`] when the system does not answer, as when this process's descriptors were closed under it.
+    pub fn standing(&self, owner: Owner) -> Result<Standing, SystemError> {
+        let Some(row) = self.row(owner.row()) else { return Ok(Standing::Gone) };
+        // Acquire: of an owner that left or was replaced, all it did in the region is there. Pairs with the Releases in
+        // `Participant::claim` and its drop.
+        let word = row.word.load(Ordering::Acquire);
+        if (word >> 32) as u32 != owner.generation() || word as u32 == FREE {
+            return Ok(Standing::Gone);
+        }
+        // Acquire: pairs with the full barrier of the kernel that marked it.
+        let life = row.life.load(Ordering::Acquire);
+        if life != 0 && life & DIED == 0 {
+            return Ok(Standing::Alive);
+        }
+        // Marked, or never to be marked: the lock knows. It is asked after the word was read, so if it is free now, whoever
+        // wrote the word is gone. (If it is not, another may own the row by now, and the next look will say so.)
+        let held = self.backing().is_held(ROW_LOCKS + u64::from(owner.row()));
+        Ok(match held.doing("asking for an owner")? {
+            false => Standing::Gone,
+            true if life & DIED != 0 => Standing::Dying,
+            true => Standing::Alive,
+        })
+    }
+
+    /// As [`standing`](Self::standing), without trusting the life word that says that it lives: the lock alone is asked.
+    ///
+    /// # Errors
+    ///
+    /// As [`standing`](Self::standing).
+    pub fn is_gone(&self, owner: Owner) -> Result<bool, SystemError> {
+        let Some(row) = self.row(owner.row()) else { return Ok(true) };
+        // Acquire: as in `standing`.
+        let word = row.word.load(Ordering::Acquire);
+        if (word >> 32) as u32 != owner.generation() || word as u32 == FREE {
+            return Ok(true);
+        }
+        let held = self.backing().is_held(ROW_LOCKS + u64::from(owner.row()));
+        Ok(!held.doing("asking for an owner")?)
+    }
+
+    /// The life word of an owner that has one and has not been told dead. No system call.
+    #[must_use]
+    pub fn life(&self, owner: Owner) -> Option<LifeWord<'_>> {
+        let row = self.row(owner.row())?;
+        // Acquire: the word belongs to this generation's life word. Pairs with the Release in `Participant::claim`.
+        let word = row.word.load(Ordering::Acquire);
+        let alive = row.life.load(Ordering::Relaxed);
+        let is_owner = (word >> 32) as u32 == owner.generation() && word as u32 != FREE;
+        (is_owner && alive & DIED == 0).then_some(LifeWord { word: &row.life, alive })
+    }
+
+    /// The core on which an owner last began to wait, if it has said so: a hint.
+    #[must_use]
+    pub fn last_core(&self, owner: Owner) -> Option<u32> {
+        // Relaxed: a hint.
+        self.row(owner.row())?.core.load(Ordering::Relaxed).checked_sub(1)
+    }
+
+    /// The rows that belong to somebody, or did when their owner died. Looking changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`SystemError`] when the system does not answer.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ringway_shm::{Blueprint, Kind, Region};
+    ///
+    /// let region = Region::anonymous(&Blueprint::new(1, 1))?;
+    /// let me = region.participant()?;
+    /// let rows = region.participants()?;
+    /// assert_eq!((rows.len(), rows[0].owner, rows[0].kind), (1, me.owner(), Kind::Process));
+    /// assert_eq!(rows[0].process, std::process::id());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn participants(&self) -> Result<Vec<RowEntry>, SystemError> {
+        let mut entries = Vec::new();
+        for number in 0..self.geometry().rows {
+            let Some(row) = self.row(number) else { break };
+            // Acquire: the row behind it is whole. Pairs with the Release in `Participant::claim`.
+            let word = row.word.load(Ordering::Acquire);
+            let kind = match word as u32 {
+                PROCESS => Kind::Process,
+                THREAD => Kind::Thread,
+                _ => continue,
+            };
+            let owner = Owner::new(number, (word >> 32) as u32);
+            let identity = row.identity.load(Ordering::Relaxed);
+            entries.push(RowEntry {
+                owner,
+                kind,
+                standing: self.standing(owner)?,
+                process: (identity >> 32) as u32,
+                thread: identity as u32,
+                attached_ns: row.attached_ns.load(Ordering::Relaxed),
+            });
+        }
+        Ok(entries)
+    }
+
+    /// A row of the table, if the region has that many.
+    fn row(&self, number: u32) -> Option<&Row> {
+        if number >= self.geometry().rows {
+            return None;
+        }
+        let (start, len) = self.section(ROWS)?;
+        let offset = number as usize * size_of::<Row>();
+        assert!(offset + size_of::<Row>() <= len, "the geometry was checked: the table has its rows");
+        let row = start.as_ptr().wrapping_add(offset).cast::<Row>();
+        // SAFETY: a whole row of the section (asserted), which begins at a page and is mapped while the region lives; all
+        // of it is atomic words.
+        Some(unsafe { &*row })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_owner_is_its_bits() {
+        for (row, generation) in [(0, 0), (0, u32::MAX), (4095, 1), (0xfffe, 7)] {
+            let owner = Owner::new(row, generation);
+            assert_eq!((owner.row(), owner.generation()), (row, generation));
+            assert_eq!(Owner::from_bits(owner.to_bits()), Some(owner));
+        }
+        for bits in [0, 1 << 16, 1 << 32, u64::MAX, 0x1_0000_0000] {
+            assert_eq!(Owner::from_bits(bits), None, "{bits:#x}");
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! Lock bytes: locks of an open file description on single bytes far beyond a file's end.
+
+#![allow(unsafe_code)] // because locks of an open file description are a `libc` call.
+
+use super::{Call, pass};
+use rustix::io::{Errno, Result};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+
+/// Tries to take a lock byte of the file for this open description; false when somebody else holds it. The kernel gives it
+/// back when the description goes: when its last descriptor is closed and its last mapping unmapped.
+pub(crate) fn try_lock(file: impl AsFd, byte: u64, exclusive: bool) -> Result<bool> {
+    pass(Call::Lock { byte, exclusive })?;
+    let kind = if exclusive { libc::F_WRLCK } else { libc::F_RDLCK };
+    match record_lock(file.as_fd(), libc::F_OFD_SETLK, kind, byte) {
+        Ok(_) => Ok(true),
+        Err(Errno::AGAIN | Errno::ACCESS) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Does anybody else hold the lock byte, as reader or as writer?
+pub(crate) fn is_locked(file: impl AsFd, byte: u64) -> Result<bool> {
+    pass(Call::LockHeld(byte))?;
+    let found = record_lock(file.as_fd(), libc::F_OFD_GETLK, libc::F_WRLCK, byte)?;
+    Ok(found != libc::F_UNLCK)
+}
+
+/// One open-file-description lock operation on one byte; returns the lock type that the kernel left.
+fn record_lock(
+    file: BorrowedFd<'_>,
+    command: libc::c_int,
+    kind: libc::c_int,
+    byte: u64,
+) -> Result<libc::c_int> {
+    // SAFETY: `flock` is plain integers, for which all-zero is valid.
+    let mut lock: libc::flock = unsafe { core::mem::zeroed() };
+    lock.l_type = kind as libc::c_short;
+    lock.l_whence = libc::SEEK_SET as libc::c_short;
+    lock.l_start = byte as libc::off_t;
+    lock.l_len = 1;
+    loop {
+        // SAFETY: an open descriptor, and a `flock` that lives through the call.
+        let answer = unsafe { libc::fcntl(file.as_raw_fd(), command, &raw mut lock) };
+        if answer != -1 {
+            return Ok(libc::c_int::from(lock.l_type));
+        }
+        let errno = std::io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO);
+        if errno != libc::EINTR {
+            return Err(Errno::from_raw_os_error(errno));
+        }
+    }
+}
