@@ -134,7 +134,7 @@ fn the_bytes_of_a_ring_of_slots_are_these() {
     assert_eq!(region.geometry().kind_version, layout::KIND_VERSION);
     assert_eq!(region.geometry().fingerprint, Quote::FINGERPRINT);
     assert_eq!(region.geometry().parameters, [4, 0, 12, 4, 0, 0, 0, 0]);
-    let mut tx = slots::Producer::attach(&region).unwrap();
+    let mut tx = slots::Producer::<Quote>::attach(&region).unwrap();
     let mut rx = slots::Consumer::<Quote>::attach(&region).unwrap();
     let quote = |price| Quote { price, size: 0x0102, venue: *b"NY", change: -2 };
     tx.send_many(&[quote(1), quote(2), quote(3)]).unwrap();
