@@ -3,6 +3,7 @@
 //! ```text
 //!   control section, one page
 //!   0x000  ProducerLine   tail              written by the producer
+//!   0x040                 dropped           written by the producer
 //!   0x080  ConsumerLine   head              written by the consumer
 //!   0x100  zero                             room for the lines at which a side will sleep
 //!
@@ -68,9 +69,18 @@ pub const SLOT_ALIGN: usize = 3;
 pub struct ProducerLine {
     /// Position after the last committed byte or slot. Written by the producer only; read by the consumer, who may find
     /// it stale but never too great. `head <= tail <= head + capacity`.
+    ///
+    /// In the latency layout of slots nobody reads it but the next producer, and it may be behind by what a producer had
+    /// committed when it was killed, at most `capacity`: then it may also be less than `head`.
     pub tail: AtomicU64,
     /// Zero.
-    pub reserved: [AtomicU64; 15],
+    pub reserved_a: [AtomicU64; 7],
+    /// Messages that were dropped for want of room, since the ring was made; wraps. Written by the producer only, who
+    /// counts a message after it has decided to drop it; read by both, and never less at a reader than it was when the
+    /// message was committed that the reader last received. In a half of its own: counting takes no reader's `tail` away.
+    pub dropped: AtomicU64,
+    /// Zero.
+    pub reserved_b: [AtomicU64; 7],
 }
 
 /// What the consumer writes.
@@ -98,6 +108,7 @@ const _: () = assert!(offset_of!(Control, producer) == 0x000);
 const _: () = assert!(offset_of!(Control, consumer) == 0x080);
 const _: () = assert!(size_of::<Control>() == 0x100);
 const _: () = assert!(offset_of!(ProducerLine, tail) == 0 && size_of::<ProducerLine>() == 128);
+const _: () = assert!(offset_of!(ProducerLine, dropped) == 0x40);
 const _: () = assert!(offset_of!(ConsumerLine, head) == 0 && size_of::<ConsumerLine>() == 128);
 
 /// Bytes of a slot line: slot and sequence word of the latency layout.

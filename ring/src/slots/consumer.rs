@@ -9,6 +9,7 @@ use super::layout::steps::ConsumerSide;
 use super::{Layout, Slot, Throughput, form, memory};
 use crate::error::{OpenError, RecvError, TryRecvError, arrived};
 use crate::setup::{Side, by_name};
+use crate::when_full::dropped;
 use core::fmt;
 use ringway_shm::{Claim, Region};
 use ringway_sync::{Deadline, Pace};
@@ -65,6 +66,13 @@ impl<T: Slot, L: Layout> Consumer<T, L> {
     #[must_use]
     pub fn capacity(&self) -> u64 {
         self.side.capacity()
+    }
+
+    /// Messages that producers have dropped for want of room since the ring was made: at least those that were dropped
+    /// before the message received last was sent.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        dropped(self.side.memory().control())
     }
 
     /// Receives the next value if there is one. Never waits.

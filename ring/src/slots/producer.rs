@@ -9,6 +9,7 @@ use super::layout::steps::ProducerSide;
 use super::{Layout, Slot, Throughput, form, memory};
 use crate::error::{OpenError, SendError, TrySendError, settled};
 use crate::setup::{Side, by_name};
+use crate::when_full::{WhenFull, count_dropped, dropped};
 use core::fmt;
 use ringway_shm::{Claim, Region};
 use ringway_sync::{Deadline, Pace};
@@ -30,6 +31,7 @@ use std::sync::Arc;
 /// ```
 pub struct Producer<T: Slot, L: Layout = Throughput> {
     side: L::Producer<T>,
+    when_full: WhenFull,
     pace: Pace,
     _claim: Claim,
 }
@@ -48,7 +50,7 @@ impl<T: Slot, L: Layout> Producer<T, L> {
         let claim = Side::Producer.claim(region)?;
         let side = L::Producer::attach(memory, capacity)
             .map_err(|corruption| OpenError::Attach(corruption.into()))?;
-        Ok(Self { side, pace: Pace::new(), _claim: claim })
+        Ok(Self { side, when_full: WhenFull::Wait, pace: Pace::new(), _claim: claim })
     }
 
     /// The ring's region.
@@ -63,6 +65,29 @@ impl<T: Slot, L: Layout> Producer<T, L> {
         self.side.capacity()
     }
 
+    /// Says what the sending verbs do from now on when there is no room. Belongs to this handle; a new one waits.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use ringway::{Config, WhenFull, slots};
+    /// # let region = std::sync::Arc::new(slots::anonymous::<u64>(&Config::spsc().capacity(2))?);
+    /// # let mut tx = slots::Producer::<u64>::attach(&region)?;
+    /// tx.set_when_full(WhenFull::DropNewest);
+    /// assert_eq!(tx.try_send_many(&[1, 2, 3])?, 3);
+    /// assert_eq!(tx.dropped(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn set_when_full(&mut self, when_full: WhenFull) {
+        self.when_full = when_full;
+    }
+
+    /// Messages dropped for want of room since the ring was made, by this producer and those before it.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        dropped(self.side.memory().control())
+    }
+
     /// Sends one value if there is room now. Never waits.
     ///
     /// # Errors
@@ -70,8 +95,8 @@ impl<T: Slot, L: Layout> Producer<T, L> {
     /// [`TrySendError::Full`] or [`TrySendError::Corrupt`]; nothing was sent.
     #[inline(always)]
     pub fn try_send(&mut self, value: &T) -> Result<(), TrySendError> {
-        if self.side.free() == 0 {
-            self.look_for_room(1)?;
+        if self.side.free() == 0 && self.is_to_drop()? {
+            return Ok(());
         }
         self.side.put(value);
         Ok(())
@@ -105,6 +130,8 @@ impl<T: Slot, L: Layout> Producer<T, L> {
     /// Sends as many of `values` as there is room for now, and says how many. In the layout [`Throughput`] they are
     /// published together, in [`Latency`](super::Latency) one after the other. Never waits.
     ///
+    /// With [`WhenFull::DropNewest`] the others are dropped, and the answer is the length of `values`: all are dealt with.
+    ///
     /// # Errors
     ///
     /// [`TrySendError::Full`] when there is room for none of them, or [`TrySendError::Corrupt`]; nothing was sent.
@@ -128,8 +155,15 @@ impl<T: Slot, L: Layout> Producer<T, L> {
             self.side.intact()?;
             return Ok(0);
         }
-        let count = self.room_for(values.len())?;
+        let count = match self.room_for(values.len()) {
+            Err(TrySendError::Full { .. }) if self.when_full == WhenFull::DropNewest => 0,
+            answer => answer?,
+        };
         self.side.put_many(&values[..count]);
+        if count < values.len() && self.when_full == WhenFull::DropNewest {
+            self.drop_newest(values.len() - count);
+            return Ok(values.len());
+        }
         Ok(count)
     }
 
@@ -148,7 +182,7 @@ impl<T: Slot, L: Layout> Producer<T, L> {
     }
 
     /// Sends `values`, in as many parts as there is room for, waiting until a deadline, and says how many were sent: all,
-    /// or those for which there was room in time.
+    /// or those for which there was room in time. With [`WhenFull::DropNewest`] as [`try_send_many`](Self::try_send_many).
     ///
     /// # Errors
     ///
@@ -253,6 +287,24 @@ impl<T: Slot, L: Layout> Producer<T, L> {
             self.await_room(error, deadline.into())?;
         }
         Ok(Reservation { producer: self, count: 1 })
+    }
+
+    /// Looks for room for one value; without any, is the value to be dropped? Then it is counted.
+    #[cold]
+    #[inline(never)]
+    fn is_to_drop(&mut self) -> Result<bool, TrySendError> {
+        match self.look_for_room(1) {
+            Err(TrySendError::Full { .. }) if self.when_full == WhenFull::DropNewest => {
+                self.drop_newest(1);
+                Ok(true)
+            }
+            answer => answer.map(|()| false),
+        }
+    }
+
+    /// Counts values that are not sent for want of room.
+    fn drop_newest(&self, count: usize) {
+        count_dropped(self.side.memory().control(), count as u64);
     }
 
     /// Waits, if the failure of a try was that the ring is full, until it is not.
