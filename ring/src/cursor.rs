@@ -29,7 +29,8 @@
 //! the private copy: `tail` lies in `head..=head + capacity` and never goes back, `head` in `tail - capacity..=tail` and
 //! never goes back. What does not is [`Corruption`], and poisons the handle.
 //!
-//! What it deliberately does not do: wait, or know what a unit of position is.
+//! What it deliberately does not do: wait, or know what a unit of position is. Slots in the latency layout have a protocol
+//! of their own (`slots/latency.rs`), whose producer keeps its positions here too.
 
 use crate::error::{Corruption, Fault};
 use crate::layout::Control;
@@ -54,10 +55,15 @@ impl ProducerCursor {
     pub(crate) fn attach(control: &Control, capacity: u64, unit: u64) -> Result<Self, Corruption> {
         // Relaxed: only the producer writes tail, and the role was handed over through the kernel's lock.
         let tail = control.producer.tail.load(Ordering::Relaxed);
-        let mut cursor = Self { tail, published: tail, limit: tail, capacity, poison: None };
         if tail % unit != 0 {
             return Err(Corruption { position: tail, fault: Fault::Tail { tail } });
         }
+        Self::resume(control, capacity, tail)
+    }
+
+    /// Takes over at a tail that is known to be the last producer's.
+    pub(crate) fn resume(control: &Control, capacity: u64, tail: u64) -> Result<Self, Corruption> {
+        let mut cursor = Self { tail, published: tail, limit: tail, capacity, poison: None };
         cursor.refresh(control)?;
         Ok(cursor)
     }

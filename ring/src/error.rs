@@ -34,6 +34,11 @@ pub enum Fault {
         /// What stood there.
         word: u64,
     },
+    /// A slot's sequence word, in the latency layout, is neither that of its message nor that of the lap before.
+    Sequence {
+        /// What stood there.
+        sequence: u64,
+    },
 }
 
 impl fmt::Display for Corruption {
@@ -47,6 +52,9 @@ impl fmt::Display for Corruption {
                 write!(f, "corrupt at position {at}: the consumer's position reads {head}")
             }
             Fault::Header { word } => write!(f, "corrupt at position {at}: a record header reads {word:#x}"),
+            Fault::Sequence { sequence } => {
+                write!(f, "corrupt at position {at}: a slot's sequence word reads {sequence}")
+            }
         }
     }
 }

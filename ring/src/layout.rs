@@ -3,10 +3,11 @@
 //! ```text
 //!   control section, one page
 //!   0x000  ProducerLine   tail              written by the producer
+//!   0x040                 dropped           written by the producer
 //!   0x080  ConsumerLine   head              written by the consumer
 //!   0x100  zero                             room for the lines at which a side will sleep
 //!
-//!   data section                            capacity bytes, or capacity slots of one size
+//!   data section                            capacity bytes, capacity slots of one size, or capacity slot lines
 //! ```
 //!
 //! A position counts bytes (of a byte ring) or slots since the ring was made; it is 64 bits wide and never wraps in
@@ -24,6 +25,16 @@
 //! In a ring that wraps by padding, no record runs over the end of the data section: a padding record fills what is
 //! left, and the record begins at offset 0. In a mirrored ring records run over the end; a program without a mirrored
 //! mapping reads such a record in two parts.
+//!
+//! In the latency layout of slots each slot has a line of 64 bytes, with the word that says whether it is there:
+//!
+//! ```text
+//!   0                                        56         64
+//!   ┌────────────────────────────────────────┬──────────┐   sequence, in the slot of position p:
+//!   │ payload, then left as it was           │ sequence │     p + 1               the message of p is there
+//!   └────────────────────────────────────────┴──────────┘     p + 1 - capacity    that of a lap before, so none of p yet
+//!                                                              0, if p < capacity  none ever
+//! ```
 
 use core::mem::{offset_of, size_of};
 use ringway_shm::layout::FIRST_OWN;
@@ -38,7 +49,9 @@ pub const DATA: u32 = FIRST_OWN + 1;
 pub const KIND_BYTES: u32 = 0x0001_0001;
 /// Kind of a region that holds a single-producer, single-consumer ring of typed slots.
 pub const KIND_SLOTS: u32 = 0x0002_0001;
-/// Version of both kinds' layout.
+/// Kind of a region that holds a single-producer, single-consumer ring of typed slots in the latency layout.
+pub const KIND_SLOTS_LATENCY: u32 = 0x0003_0001;
+/// Version of each kind's layout.
 pub const KIND_VERSION: u32 = 1;
 
 /// Index of the region's parameter: capacity, in bytes or in slots.
@@ -56,9 +69,18 @@ pub const SLOT_ALIGN: usize = 3;
 pub struct ProducerLine {
     /// Position after the last committed byte or slot. Written by the producer only; read by the consumer, who may find
     /// it stale but never too great. `head <= tail <= head + capacity`.
+    ///
+    /// In the latency layout of slots nobody reads it but the next producer, and it may be behind by what a producer had
+    /// committed when it was killed, at most `capacity`: then it may also be less than `head`.
     pub tail: AtomicU64,
     /// Zero.
-    pub reserved: [AtomicU64; 15],
+    pub reserved_a: [AtomicU64; 7],
+    /// Messages that were dropped for want of room, since the ring was made; wraps. Written by the producer only, who
+    /// counts a message after it has decided to drop it; read by both, and never less at a reader than it was when the
+    /// message was committed that the reader last received. In a half of its own: counting takes no reader's `tail` away.
+    pub dropped: AtomicU64,
+    /// Zero.
+    pub reserved_b: [AtomicU64; 7],
 }
 
 /// What the consumer writes.
@@ -86,7 +108,13 @@ const _: () = assert!(offset_of!(Control, producer) == 0x000);
 const _: () = assert!(offset_of!(Control, consumer) == 0x080);
 const _: () = assert!(size_of::<Control>() == 0x100);
 const _: () = assert!(offset_of!(ProducerLine, tail) == 0 && size_of::<ProducerLine>() == 128);
+const _: () = assert!(offset_of!(ProducerLine, dropped) == 0x40);
 const _: () = assert!(offset_of!(ConsumerLine, head) == 0 && size_of::<ConsumerLine>() == 128);
+
+/// Bytes of a slot line: slot and sequence word of the latency layout.
+pub const LINE_LEN: u64 = 64;
+/// Byte of a slot line at which its sequence word stands, and so the most bytes that a slot in it can have.
+pub const SEQUENCE_AT: u64 = 56;
 
 /// Bytes before a record's payload.
 pub const HEADER_LEN: u64 = 8;

@@ -10,6 +10,7 @@ pub mod layout;
 mod memory;
 mod setup;
 pub mod slots;
+mod when_full;
 
 pub mod fingerprint {
     //! What keeps a ring of one type from being opened as a ring of another; see [`ringway_shm::fingerprint`].
@@ -29,3 +30,4 @@ pub use ringway_shm::zerocopy;
 pub use ringway_shm::{Access, Lifetime, Name, Permissions, Region};
 pub use ringway_sync::Deadline;
 pub use slots::Slot;
+pub use when_full::WhenFull;

@@ -10,6 +10,10 @@
 
 #![allow(unsafe_code)] // because raw shared memory is this file's one job; its callers have none.
 
+mod lines;
+
+pub(crate) use lines::Lines;
+
 use crate::layout::{CONTROL, Control, DATA};
 use core::marker::PhantomData;
 use core::ptr::NonNull;
@@ -20,9 +24,10 @@ use ringway_shm::{Mirror, Region, SystemError};
 use std::sync::Arc;
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
-/// A ring's region, kept mapped, with the address of its data.
+/// A ring's region, kept mapped, with the address of its data. Public for the compiler, as what stands in `slots::layout`
+/// is: nobody outside can name it.
 #[derive(Debug)]
-pub(crate) struct Memory {
+pub struct Memory {
     control: NonNull<Control>,
     data: NonNull<u8>,
     data_len: usize,

@@ -22,6 +22,8 @@ pub(crate) struct Form {
     pub(crate) fingerprint: u128,
     pub(crate) slot_size: u64,
     pub(crate) slot_align: u64,
+    /// Bytes of data for each unit of capacity.
+    pub(crate) stride: u64,
     pub(crate) capacity_min: u64,
 }
 
@@ -60,7 +62,7 @@ impl Form {
         if self.slot_size > 0 && config.wrap == Wrap::Mirrored {
             return Err(CreateError::MirroredSlots);
         }
-        let len = data_len(config.capacity, self.capacity_min, self.slot_size.max(1))?;
+        let len = data_len(config.capacity, self.capacity_min, self.stride)?;
         let mut parameters = [0; PARAMETERS];
         parameters[CAPACITY] = config.capacity;
         parameters[WRAP] = u64::from(config.wrap == Wrap::Mirrored);
@@ -89,7 +91,7 @@ impl Form {
             _ => return Err(rejected(Rejected::Geometry)),
         };
         let capacity = parameters[CAPACITY];
-        let len = data_len(capacity, self.capacity_min, self.slot_size.max(1)).unwrap_or(0);
+        let len = data_len(capacity, self.capacity_min, self.stride).unwrap_or(0);
         let control = geometry.section(CONTROL).is_some_and(|section| section.len == PAGE);
         let data = len > 0
             && geometry.section(DATA).is_some_and(|section| section.len == len.next_multiple_of(PAGE));

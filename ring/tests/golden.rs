@@ -8,7 +8,7 @@ use fixture::config;
 use fixture::raw::Raw;
 use ringway::bytes::{self, Consumer, Producer};
 use ringway::layout::{self, CONTROL, DATA};
-use ringway::{Fingerprint, Region, Wrap, slots};
+use ringway::{Fingerprint, Region, WhenFull, Wrap, slots};
 use std::sync::Arc;
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
@@ -40,6 +40,7 @@ fn the_numbers_of_the_layout_are_these() {
     assert_eq!((layout::CONTROL, layout::DATA), (16, 17));
     assert_eq!((layout::KIND_BYTES, layout::KIND_SLOTS, layout::KIND_VERSION), (0x1_0001, 0x2_0001, 1));
     assert_eq!((layout::CAPACITY, layout::WRAP, layout::SLOT_SIZE, layout::SLOT_ALIGN), (0, 1, 2, 3));
+    assert_eq!((layout::KIND_SLOTS_LATENCY, layout::LINE_LEN, layout::SEQUENCE_AT), (0x3_0001, 64, 56));
     assert_eq!((layout::HEADER_LEN, layout::RECORD, layout::PADDING), (8, 1, 2));
     assert_eq!(layout::header(layout::PADDING, 0xffff_fff8), 0x0000_0002_ffff_fff8);
     assert_eq!([0, 1, 8, 9].map(layout::record_len), [8, 16, 16, 24]);
@@ -134,7 +135,7 @@ fn the_bytes_of_a_ring_of_slots_are_these() {
     assert_eq!(region.geometry().kind_version, layout::KIND_VERSION);
     assert_eq!(region.geometry().fingerprint, Quote::FINGERPRINT);
     assert_eq!(region.geometry().parameters, [4, 0, 12, 4, 0, 0, 0, 0]);
-    let mut tx = slots::Producer::attach(&region).unwrap();
+    let mut tx = slots::Producer::<Quote>::attach(&region).unwrap();
     let mut rx = slots::Consumer::<Quote>::attach(&region).unwrap();
     let quote = |price| Quote { price, size: 0x0102, venue: *b"NY", change: -2 };
     tx.send_many(&[quote(1), quote(2), quote(3)]).unwrap();
@@ -157,8 +158,53 @@ fn the_bytes_of_a_ring_of_slots_are_these() {
 }
 
 #[test]
+fn the_bytes_of_a_ring_of_slots_in_the_latency_layout_are_these() {
+    let region = Arc::new(slots::anonymous_in::<Quote, slots::Latency>(&config(4)).unwrap());
+    assert_eq!(region.geometry().kind, layout::KIND_SLOTS_LATENCY);
+    assert_eq!(region.geometry().kind_version, layout::KIND_VERSION);
+    assert_eq!(region.geometry().fingerprint, Quote::FINGERPRINT);
+    assert_eq!(region.geometry().parameters, [4, 0, 12, 4, 0, 0, 0, 0]);
+    let mut tx = slots::Producer::<Quote, slots::Latency>::attach(&region).unwrap();
+    let mut rx = slots::Consumer::<Quote, slots::Latency>::attach(&region).unwrap();
+    let quote = |price| Quote { price, size: 0x0102, venue: *b"NY", change: -2 };
+    tx.send_many(&[quote(1), quote(2), quote(3)]).unwrap();
+    rx.recv().unwrap();
+    rx.recv().unwrap();
+    tx.send_many(&[quote(4), quote(5)]).unwrap();
+    let raw = Raw::new(&region);
+    let expected = control(b"\x05\0\0\0\0\0\0\0", b"\x02\0\0\0\0\0\0\0");
+    assert_same(&raw.copy(CONTROL), &expected, "control");
+    let expected = section(
+        4096,
+        &[
+            (0x00, b"\x05\0\0\0\x02\x01NY\xfe\xff\xff\xff"),
+            (0x38, b"\x05\0\0\0\0\0\0\0"),
+            (0x40, b"\x02\0\0\0\x02\x01NY\xfe\xff\xff\xff"),
+            (0x78, b"\x02\0\0\0\0\0\0\0"),
+            (0x80, b"\x03\0\0\0\x02\x01NY\xfe\xff\xff\xff"),
+            (0xb8, b"\x03\0\0\0\0\0\0\0"),
+            (0xc0, b"\x04\0\0\0\x02\x01NY\xfe\xff\xff\xff"),
+            (0xf8, b"\x04\0\0\0\0\0\0\0"),
+        ],
+    );
+    assert_same(&raw.copy(DATA), &expected, "data");
+}
+
+#[test]
+fn the_count_of_what_was_dropped_stands_here() {
+    let region = Arc::new(slots::anonymous::<u64>(&config(2)).unwrap());
+    let mut tx = slots::Producer::<u64>::attach(&region).unwrap();
+    tx.set_when_full(WhenFull::DropNewest);
+    tx.send_many(&[1, 2, 3, 4, 5]).unwrap();
+    let expected = section(4096, &[(0x000, b"\x02\0\0\0\0\0\0\0"), (0x040, b"\x03\0\0\0\0\0\0\0")]);
+    assert_same(&Raw::new(&region).copy(CONTROL), &expected, "control");
+}
+
+#[test]
 fn a_new_ring_is_all_zero() {
-    for region in [bytes::anonymous(&config(8192)).unwrap(), slots::anonymous::<u64>(&config(1024)).unwrap()]
+    let of_lines = slots::anonymous_in::<u64, slots::Latency>(&config(128)).unwrap();
+    for region in
+        [bytes::anonymous(&config(8192)).unwrap(), slots::anonymous::<u64>(&config(1024)).unwrap(), of_lines]
     {
         let region = Arc::new(region);
         assert!(region.section(CONTROL).is_some_and(|(_, len)| len == 4096));

@@ -1,7 +1,7 @@
 //! Ringway itself: the safe, copying, waiting calls, which poll at first.
 //!
-//! `ringway slots` has typed slots, `ringway bytes` records of any length, `ringway mirrored` the same records in a ring
-//! that wraps by a mirrored mapping instead of padding.
+//! `ringway slots` has typed slots, `ringway slots, latency layout` slots with a line of their own, `ringway bytes` records
+//! of any length, `ringway mirrored` the same records in a ring that wraps by a mirrored mapping instead of padding.
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -25,6 +25,7 @@ type Message = [u8; 64];
 /// The systems.
 pub(super) fn systems() -> Vec<System> {
     let slots = System::new("ringway slots").round_trips::<SlotTrips>().slots::<SlotFlow>();
+    let latency = System::new("ringway slots, latency layout").round_trips::<LatencyTrips>();
     let bytes = System::new("ringway bytes")
         .round_trips::<ByteTrips>()
         .records::<ByteFlow<false>, 64>()
@@ -34,7 +35,15 @@ pub(super) fn systems() -> Vec<System> {
         .records::<ByteFlow<true>, 64>()
         .records::<ByteFlow<true>, 1024>()
         .records::<ByteFlow<true>, 65536>();
-    vec![slots.clone(), slots.again(), bytes.clone(), bytes.again(), mirrored]
+    vec![
+        slots.clone(),
+        slots.again(),
+        latency.clone(),
+        latency.again(),
+        bytes.clone(),
+        bytes.again(),
+        mirrored,
+    ]
 }
 
 /// A failed send as the end of a sample.
@@ -222,6 +231,67 @@ impl Caller for SlotEnd {
     #[inline]
     fn receive(&mut self, message: &mut [u8; 64], deadline: &Deadline<'_>) -> Result<(), Halt> {
         self.consumer.recv_into_until(message, deadline.moment()).map_err(recv_failed)
+    }
+}
+
+/// What a slot of the latency layout has room for: a message without its last word, which is the sum of the others.
+type Seven = [u64; 7];
+
+/// A pair of rings of 56-byte slots in the latency layout.
+struct LatencyTrips;
+
+/// One end of it.
+struct LatencyEnd {
+    producer: slots::Producer<Seven, slots::Latency>,
+    consumer: slots::Consumer<Seven, slots::Latency>,
+}
+
+impl Channel for LatencyTrips {
+    type Near = LatencyEnd;
+    type Far = LatencyEnd;
+
+    fn create(_: Shape) -> io::Result<(Self::Near, Vec<OwnedFd>)> {
+        let config = Config::spsc().capacity(64);
+        let ring = || slots::anonymous_in::<Seven, slots::Latency>(&config).map_err(io::Error::other);
+        let (there, back) = (Arc::new(ring()?), Arc::new(ring()?));
+        let descriptors = vec![passed(&there)?, passed(&back)?];
+        Ok((LatencyEnd::new(&there, &back)?, descriptors))
+    }
+
+    fn attach(_: Shape, descriptors: Vec<OwnedFd>) -> io::Result<Self::Far> {
+        let expected = slots::expected_in::<Seven, slots::Latency>();
+        let [there, back] = attach_both(descriptors, &expected)?;
+        LatencyEnd::new(&back, &there)
+    }
+}
+
+impl LatencyEnd {
+    fn new(out: &Arc<Region>, into: &Arc<Region>) -> io::Result<Self> {
+        Ok(Self {
+            producer: slots::Producer::attach(out).map_err(io::Error::other)?,
+            consumer: slots::Consumer::attach(into).map_err(io::Error::other)?,
+        })
+    }
+}
+
+impl Caller for LatencyEnd {
+    #[inline]
+    fn send(&mut self, message: &[u8; 64], deadline: &Deadline<'_>) -> Result<(), Halt> {
+        let (words, _) = message.as_chunks();
+        let seven = core::array::from_fn(|at| u64::from_le_bytes(words[at]));
+        self.producer.send_until(&seven, deadline.moment()).map_err(send_failed)
+    }
+
+    /// Makes the last word from the others, which are verified each.
+    #[inline]
+    fn receive(&mut self, message: &mut [u8; 64], deadline: &Deadline<'_>) -> Result<(), Halt> {
+        let seven = self.consumer.recv_until(deadline.moment()).map_err(recv_failed)?;
+        let sum = seven.iter().fold(0, |sum: u64, word| sum.wrapping_add(*word));
+        let (words, _) = message.as_chunks_mut();
+        for (bytes, word) in words.iter_mut().zip(seven.iter().chain([&sum])) {
+            *bytes = word.to_le_bytes();
+        }
+        Ok(())
     }
 }
 

@@ -13,6 +13,7 @@ use crate::error::{Fault, OpenError, RecvError, TryRecvError, arrived};
 use crate::layout::{HEADER_LEN, PADDING, RECORD, header, record_len};
 use crate::memory::Bytes;
 use crate::setup::{Side, by_name};
+use crate::when_full::dropped;
 use ringway_shm::primitive::Ordering;
 use ringway_shm::{Claim, Region};
 use ringway_sync::{Deadline, Pace};
@@ -89,6 +90,13 @@ impl Consumer {
     #[must_use]
     pub fn length_max(&self) -> usize {
         self.length_max as usize
+    }
+
+    /// Messages that producers have dropped for want of room since the ring was made: at least those that were dropped
+    /// before the message received last was sent.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        dropped(self.bytes.memory().control())
     }
 
     /// Receives the next message into `message`, which then holds exactly it. Never waits.

@@ -31,8 +31,14 @@ use ringway_shm::Region;
 use std::sync::Arc;
 
 /// What a byte ring is made of.
-pub(crate) const FORM: Form =
-    Form { kind: KIND_BYTES, fingerprint: 0, slot_size: 0, slot_align: 0, capacity_min: BYTES_MIN };
+pub(crate) const FORM: Form = Form {
+    kind: KIND_BYTES,
+    fingerprint: 0,
+    slot_size: 0,
+    slot_align: 0,
+    stride: 1,
+    capacity_min: BYTES_MIN,
+};
 
 /// Longest record of a ring of this capacity, in bytes.
 pub(crate) fn length_max(capacity: u64) -> u64 {

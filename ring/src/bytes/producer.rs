@@ -13,6 +13,7 @@ use crate::error::{OpenError, SendError, TrySendError, settled};
 use crate::layout::{HEADER_LEN, PADDING, RECORD, header, record_len};
 use crate::memory::Bytes;
 use crate::setup::{Side, by_name};
+use crate::when_full::{WhenFull, count_dropped, dropped};
 use ringway_shm::primitive::Ordering;
 use ringway_shm::{Claim, Region};
 use ringway_sync::{Deadline, Pace};
@@ -39,6 +40,7 @@ pub struct Producer {
     cursor: ProducerCursor,
     bytes: Bytes,
     length_max: u64,
+    when_full: WhenFull,
     pace: Pace,
     _claim: Claim,
 }
@@ -64,7 +66,14 @@ impl Producer {
         let claim = Side::Producer.claim(region)?;
         let cursor = ProducerCursor::attach(bytes.memory().control(), bytes.capacity(), 8)
             .map_err(|corruption| OpenError::Attach(corruption.into()))?;
-        Ok(Self { cursor, length_max: length_max(bytes.capacity()), bytes, pace: Pace::new(), _claim: claim })
+        Ok(Self {
+            cursor,
+            length_max: length_max(bytes.capacity()),
+            bytes,
+            when_full: WhenFull::Wait,
+            pace: Pace::new(),
+            _claim: claim,
+        })
     }
 
     /// The ring's region.
@@ -83,6 +92,31 @@ impl Producer {
     #[must_use]
     pub fn length_max(&self) -> usize {
         self.length_max as usize
+    }
+
+    /// Says what the sending verbs do from now on when there is no room. Belongs to this handle; a new one waits.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use ringway::{Config, WhenFull, bytes};
+    /// # let region = std::sync::Arc::new(bytes::anonymous(&Config::spsc().capacity(1 << 12))?);
+    /// # let mut tx = bytes::Producer::attach(&region)?;
+    /// tx.set_when_full(WhenFull::DropNewest);
+    /// for _ in 0..5 {
+    ///     tx.send(&[7; 1016])?;
+    /// }
+    /// assert_eq!(tx.dropped(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn set_when_full(&mut self, when_full: WhenFull) {
+        self.when_full = when_full;
+    }
+
+    /// Messages dropped for want of room since the ring was made, by this producer and those before it.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        dropped(self.bytes.memory().control())
     }
 
     /// Sends a copy of `message` if there is room now. Never waits.
@@ -196,7 +230,7 @@ impl Producer {
         Batch::new(self)
     }
 
-    /// Writes a message behind the tail, if there is room, without telling the consumer.
+    /// Writes a message behind the tail, if there is room, without telling the consumer; or drops it, if it is to.
     #[inline(always)]
     pub(super) fn append(&mut self, message: &[u8]) -> Result<(), TrySendError> {
         match self.room_at_tail(message.len()) {
@@ -209,8 +243,15 @@ impl Producer {
     #[cold]
     #[inline(never)]
     fn append_after_all(&mut self, message: &[u8]) -> Result<(), TrySendError> {
-        let room = self.claim_after_all(message.len())?;
-        self.put(room, message);
+        match self.claim_after_all(message.len()) {
+            Err(TrySendError::Full { .. }) if self.when_full == WhenFull::DropNewest => {
+                count_dropped(self.bytes.memory().control(), 1);
+            }
+            answer => {
+                let room = answer?;
+                self.put(room, message);
+            }
+        }
         Ok(())
     }
 

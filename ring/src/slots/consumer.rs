@@ -2,14 +2,15 @@
 //!
 //! ```text
 //!   try_recv        anything there?  read the slot, head (Release)
-//!   try_recv_many   how many?  copy them in one or two parts, head (Release) once, and only then hand them out
+//!   try_recv_many   how many?  copy them, head (Release) once, and only then hand them out
 //! ```
 
-use super::{Slot, data, form};
-use crate::cursor::ConsumerCursor;
+use super::layout::steps::ConsumerSide;
+use super::{Layout, Slot, Throughput, form, memory};
 use crate::error::{OpenError, RecvError, TryRecvError, arrived};
-use crate::memory::Slots;
 use crate::setup::{Side, by_name};
+use crate::when_full::dropped;
+use core::fmt;
 use ringway_shm::{Claim, Region};
 use ringway_sync::{Deadline, Pace};
 use std::sync::Arc;
@@ -17,10 +18,7 @@ use std::sync::Arc;
 /// Looks in vain after which the two sides seem to take turns.
 const IDLE_LOOKS: u32 = 3;
 
-/// Bytes from which on a slot has the better part of a cache line to itself.
-const LARGE_SLOT: usize = 32;
-
-/// The receiving side of a ring of slots. There is one at a time, in whatever process.
+/// The receiving side of a ring of slots, in the [`Layout`] `L`. There is one at a time, in whatever process.
 ///
 /// # Examples
 ///
@@ -33,43 +31,48 @@ const LARGE_SLOT: usize = 32;
 /// assert_eq!(rx.recv_until(Duration::from_millis(1)), Err(RecvError::TimedOut));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
-pub struct Consumer<T> {
-    cursor: ConsumerCursor,
-    slots: Slots<T>,
+pub struct Consumer<T: Slot, L: Layout = Throughput> {
+    side: L::Consumer<T>,
     /// Looks since something was there.
     idle: u32,
     pace: Pace,
     _claim: Claim,
 }
 
-impl<T: Slot> Consumer<T> {
-    by_name!(form::<T>(), "consumer", "ConsumerTaken", has_producer, "producer", Producer);
+impl<T: Slot, L: Layout> Consumer<T, L> {
+    by_name!(form::<T, L>(), "consumer", "ConsumerTaken", has_producer, "producer", Producer);
 
     /// Becomes the consumer of the ring in a region.
     ///
     /// # Errors
     ///
-    /// [`OpenError::Region`] when the region holds no ring of slots of `T`, [`OpenError::Attach`] when it has a consumer
-    /// or its positions cannot be.
+    /// [`OpenError::Region`] when the region holds no ring of slots of `T` in this layout, [`OpenError::Attach`] when it
+    /// has a consumer or what the ring says of itself cannot be.
     pub fn attach(region: &Arc<Region>) -> Result<Self, OpenError> {
-        let slots = data::<T>(region)?;
+        let (memory, capacity) = memory::<T, L>(region)?;
         let claim = Side::Consumer.claim(region)?;
-        let cursor = ConsumerCursor::attach(slots.memory().control(), slots.capacity(), 1)
+        let side = L::Consumer::attach(memory, capacity)
             .map_err(|corruption| OpenError::Attach(corruption.into()))?;
-        Ok(Self { cursor, slots, idle: 0, pace: Pace::new(), _claim: claim })
+        Ok(Self { side, idle: 0, pace: Pace::new(), _claim: claim })
     }
 
     /// The ring's region.
     #[must_use]
     pub fn region(&self) -> &Arc<Region> {
-        self.slots.memory().region()
+        self.side.memory().region()
     }
 
     /// Slots of the ring.
     #[must_use]
     pub fn capacity(&self) -> u64 {
-        self.slots.capacity()
+        self.side.capacity()
+    }
+
+    /// Messages that producers have dropped for want of room since the ring was made: at least those that were dropped
+    /// before the message received last was sent.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        dropped(self.side.memory().control())
     }
 
     /// Receives the next value if there is one. Never waits.
@@ -79,7 +82,7 @@ impl<T: Slot> Consumer<T> {
     /// [`TryRecvError::Empty`] or [`TryRecvError::Corrupt`].
     #[inline(always)]
     pub fn try_recv(&mut self) -> Result<T, TryRecvError> {
-        if self.cursor.backlog() == 0 {
+        if !self.side.has_next() {
             self.look_after_all()?;
         }
         Ok(self.take())
@@ -119,7 +122,7 @@ impl<T: Slot> Consumer<T> {
     /// [`TryRecvError::Empty`] or [`TryRecvError::Corrupt`]; `value` is as it was.
     #[inline(always)]
     pub fn try_recv_into(&mut self, value: &mut T) -> Result<(), TryRecvError> {
-        if self.cursor.backlog() == 0 {
+        if !self.side.has_next() {
             self.look_after_all()?;
         }
         self.take_into(value);
@@ -159,7 +162,7 @@ impl<T: Slot> Consumer<T> {
     #[inline]
     pub fn try_recv_many(&mut self, values: &mut [T]) -> Result<usize, TryRecvError> {
         if values.is_empty() {
-            self.cursor.intact()?;
+            self.side.intact()?;
             return Ok(0);
         }
         let count = self.there_are(values.len())?;
@@ -189,12 +192,15 @@ impl<T: Slot> Consumer<T> {
         deadline: impl Into<Deadline>,
     ) -> Result<usize, RecvError> {
         if values.is_empty() {
-            self.cursor.intact()?;
+            self.side.intact()?;
             return Ok(0);
         }
         let count = match self.there_are(values.len()) {
             Ok(count) => count,
-            Err(error) => self.await_backlog(error, deadline.into())?.min(values.len()),
+            Err(error) => {
+                self.await_backlog(error, deadline.into())?;
+                self.side.known(values.len())
+            }
         };
         self.take_many(&mut values[..count]);
         Ok(count)
@@ -222,9 +228,9 @@ impl<T: Slot> Consumer<T> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[inline]
-    pub fn try_peek_many(&mut self, count: usize) -> Result<Peek<'_, T>, TryRecvError> {
+    pub fn try_peek_many(&mut self, count: usize) -> Result<Peek<'_, T, L>, TryRecvError> {
         let there = self.there_are(count)?;
-        let count = self.slots.before_end(self.cursor.head(), there);
+        let count = self.side.before_end(there);
         Ok(Peek { consumer: self, count })
     }
 
@@ -234,7 +240,7 @@ impl<T: Slot> Consumer<T> {
     ///
     /// [`TryRecvError::Empty`] or [`TryRecvError::Corrupt`].
     #[inline]
-    pub fn try_peek(&mut self) -> Result<Peek<'_, T>, TryRecvError> {
+    pub fn try_peek(&mut self) -> Result<Peek<'_, T, L>, TryRecvError> {
         self.try_peek_many(1)
     }
 
@@ -244,7 +250,7 @@ impl<T: Slot> Consumer<T> {
     ///
     /// [`RecvError::Corrupt`].
     #[inline]
-    pub fn peek(&mut self) -> Result<Peek<'_, T>, RecvError> {
+    pub fn peek(&mut self) -> Result<Peek<'_, T, L>, RecvError> {
         self.peek_until(Deadline::NEVER)
     }
 
@@ -254,7 +260,7 @@ impl<T: Slot> Consumer<T> {
     ///
     /// [`RecvError::TimedOut`] or [`RecvError::Corrupt`].
     #[inline]
-    pub fn peek_until(&mut self, deadline: impl Into<Deadline>) -> Result<Peek<'_, T>, RecvError> {
+    pub fn peek_until(&mut self, deadline: impl Into<Deadline>) -> Result<Peek<'_, T, L>, RecvError> {
         if let Err(error) = self.there_are(1) {
             self.await_backlog(error, deadline.into())?;
         }
@@ -264,28 +270,28 @@ impl<T: Slot> Consumer<T> {
     /// Takes the value at head, which is there.
     #[inline(always)]
     fn take(&mut self) -> T {
-        let value = self.slots.read(self.cursor.head());
-        self.release(1);
+        let value = self.side.read(0);
+        self.side.release(1);
         value
     }
 
     /// Takes the value at head, which is there, into its place.
     #[inline(always)]
     fn take_into(&mut self, value: &mut T) {
-        self.slots.read_into(self.cursor.head(), value);
-        self.release(1);
+        self.side.read_into(value);
+        self.side.release(1);
     }
 
     /// Takes as many values as `values` has room for, which are there.
     #[inline(always)]
     fn take_many(&mut self, values: &mut [T]) {
-        self.slots.read_many(self.cursor.head(), values);
-        self.release(values.len());
+        self.side.read_many(values);
+        self.side.release(values.len());
     }
 
-    /// Waits, if the failure of a try was that nothing is there, until something is; says how many values are.
+    /// Waits, if the failure of a try was that nothing is there, until something is.
     #[inline]
-    fn await_backlog(&mut self, failure: TryRecvError, deadline: Deadline) -> Result<usize, RecvError> {
+    fn await_backlog(&mut self, failure: TryRecvError, deadline: Deadline) -> Result<(), RecvError> {
         if failure != TryRecvError::Empty {
             return arrived(Err(failure));
         }
@@ -301,29 +307,25 @@ impl<T: Slot> Consumer<T> {
                 return Err(RecvError::TimedOut);
             }
         }
-        self.pace.learn(self.cursor.backlog() > 1);
-        Ok(usize::try_from(self.cursor.backlog()).unwrap_or(usize::MAX))
+        self.pace.learn(self.side.brought_more());
+        Ok(())
     }
 
     /// Looks whether the producer has sent anything.
     ///
-    /// In an exchange, the line of a large slot is asked for together with the producer's position, and not after it: when
-    /// a value has come meanwhile, the two transfers overlap. In a stream, or where several small slots share a line, the
-    /// producer would still be writing it.
+    /// In an exchange, the line of a slot is asked for together with the producer's position, and not after it: when a value
+    /// has come meanwhile, the two transfers overlap. In a stream the producer would still be writing it.
     #[inline(always)]
     fn look(&mut self, is_exchange: bool) -> Result<(), TryRecvError> {
-        if size_of::<T>() >= LARGE_SLOT && is_exchange {
-            self.slots.prefetch(self.cursor.head());
+        if is_exchange {
+            self.side.prefetch();
         }
-        match self.cursor.refresh(self.slots.memory().control())? {
-            0 => {
-                self.idle = self.idle.saturating_add(1);
-                Err(TryRecvError::Empty)
-            }
-            _ => {
-                self.idle = 0;
-                Ok(())
-            }
+        if self.side.refresh()? {
+            self.idle = 0;
+            Ok(())
+        } else {
+            self.idle = self.idle.saturating_add(1);
+            Err(TryRecvError::Empty)
         }
     }
 
@@ -334,37 +336,33 @@ impl<T: Slot> Consumer<T> {
         self.look(self.idle >= IDLE_LOOKS)
     }
 
-    /// How many of `count` values, at least one of which is wanted, are there. Looks again at the producer's position
-    /// when fewer are known to be there than are wanted.
+    /// How many of `count` values, at least one of which is wanted, are there. Looks again when fewer are known to be there
+    /// than are wanted.
     #[inline(always)]
     fn there_are(&mut self, count: usize) -> Result<usize, TryRecvError> {
-        let wanted = count.max(1) as u64;
-        if self.cursor.backlog() < wanted {
-            self.cursor.refresh(self.slots.memory().control())?;
-        }
-        match self.cursor.backlog() {
+        match self.side.count(count.max(1))? {
             0 => Err(TryRecvError::Empty),
-            there => Ok(count.min(usize::try_from(there).unwrap_or(usize::MAX))),
+            there => Ok(count.min(there)),
         }
     }
+}
 
-    /// Gives the values at head back.
-    #[inline(always)]
-    fn release(&mut self, count: usize) {
-        self.cursor.advance(count as u64);
-        self.cursor.release(self.slots.memory().control());
+impl<T: Slot, L: Layout> fmt::Debug for Consumer<T, L> {
+    /// Shows the ring and not its values, which need not be `Debug`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Consumer").field("region", self.region()).finish_non_exhaustive()
     }
 }
 
 /// Values in a row, still in the ring. Dropping it without a release leaves them there.
 #[derive(Debug)]
 #[must_use = "values that are not released stay in the ring"]
-pub struct Peek<'a, T: Slot> {
-    consumer: &'a mut Consumer<T>,
+pub struct Peek<'a, T: Slot, L: Layout = Throughput> {
+    consumer: &'a mut Consumer<T, L>,
     count: usize,
 }
 
-impl<T: Slot> Peek<'_, T> {
+impl<T: Slot, L: Layout> Peek<'_, T, L> {
     /// How many values there are.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -386,19 +384,13 @@ impl<T: Slot> Peek<'_, T> {
     #[must_use]
     pub fn read(&self, at: usize) -> T {
         assert!(at < self.count, "value {at} of {}", self.count);
-        self.consumer.slots.read(self.consumer.cursor.head().wrapping_add(at as u64))
-    }
-
-    /// Address of the first value.
-    #[inline]
-    pub(super) fn address(&self) -> *const T {
-        self.consumer.slots.slot(self.consumer.cursor.head()).as_ptr()
+        self.consumer.side.read(at)
     }
 
     /// Takes all of the values from the ring.
     #[inline]
     pub fn release(self) {
-        self.consumer.release(self.count);
+        self.consumer.side.release(self.count);
     }
 
     /// Takes the first `count` values from the ring and leaves the rest.
@@ -409,6 +401,14 @@ impl<T: Slot> Peek<'_, T> {
     #[inline]
     pub fn release_prefix(self, count: usize) {
         assert!(count <= self.count, "{count} values of {}", self.count);
-        self.consumer.release(count);
+        self.consumer.side.release(count);
+    }
+}
+
+impl<T: Slot> Peek<'_, T, Throughput> {
+    /// Address of the first value.
+    #[inline]
+    pub(super) fn address(&self) -> *const T {
+        self.consumer.side.address()
     }
 }

@@ -9,19 +9,25 @@
 //!
 //! `T` is plain data: every bit pattern is a value and there is no padding (`zerocopy`'s traits), and its
 //! [`Fingerprint`] keeps a ring of one type from being opened as a ring of another.
+//!
+//! A second type says how the slots lie in memory: [`Throughput`], which is meant where nothing is said, or [`Latency`].
+//! Every verb is the same in both, except that only [`Throughput`] has slices of the ring itself (`in_place`).
 
 mod consumer;
+mod latency;
+mod layout;
 mod producer;
+mod throughput;
 mod views;
 
 pub use consumer::{Consumer, Peek};
+pub use layout::{Latency, Layout, Throughput};
 pub use producer::{Producer, Reservation};
 pub use views::{View, Window};
 
 use crate::config::Config;
 use crate::error::{CreateError, OpenError};
-use crate::layout::KIND_SLOTS;
-use crate::memory::{Memory, Slots};
+use crate::memory::Memory;
 use crate::setup::Form;
 use ringway_shm::{Fingerprint, Region};
 use std::sync::Arc;
@@ -50,21 +56,22 @@ pub trait Slot: Copy + FromBytes + IntoBytes + Immutable + Fingerprint + Send + 
 impl<T: Copy + FromBytes + IntoBytes + Immutable + Fingerprint + Send + Sync + 'static> Slot for T {}
 
 /// What a ring of slots of `T` is made of.
-pub(crate) fn form<T: Slot>() -> Form {
+pub(crate) fn form<T: Slot, L: Layout>() -> Form {
     Form {
-        kind: KIND_SLOTS,
+        kind: L::KIND,
         fingerprint: T::FINGERPRINT,
         slot_size: size_of::<T>() as u64,
         slot_align: align_of::<T>() as u64,
+        stride: L::stride::<T>(),
         capacity_min: 1,
     }
 }
 
-/// Finds the positions and the slots of a ring.
-fn data<T: Slot>(region: &Arc<Region>) -> Result<Slots<T>, OpenError> {
-    let shape = form::<T>().shape(region)?;
+/// Finds the sections of a ring, and its capacity.
+fn memory<T: Slot, L: Layout>(region: &Arc<Region>) -> Result<(Memory, u64), OpenError> {
+    let shape = form::<T, L>().shape(region)?;
     let memory = Memory::new(Arc::clone(region), false).map_err(|error| OpenError::Region(error.into()))?;
-    Ok(Slots::new(memory, shape.capacity))
+    Ok((memory, shape.capacity))
 }
 
 /// Makes a ring without a name; hand its region to the other side by descriptor, then attach to it here.
@@ -86,11 +93,53 @@ fn data<T: Slot>(region: &Arc<Region>) -> Result<Slots<T>, OpenError> {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn anonymous<T: Slot>(config: &Config) -> Result<Region, CreateError> {
-    Ok(Region::anonymous(&form::<T>().blueprint(config)?)?)
+    anonymous_in::<T, Throughput>(config)
+}
+
+/// As [`anonymous`], in any layout.
+///
+/// # Errors
+///
+/// [`CreateError::Capacity`], or [`CreateError::Region`] when there is no room.
+///
+/// # Examples
+///
+/// ```
+/// use ringway::{Config, slots};
+///
+/// let region = std::sync::Arc::new(slots::anonymous_in::<u64, slots::Latency>(&Config::spsc().capacity(64))?);
+/// let mut tx = slots::Producer::<u64, slots::Latency>::attach(&region)?;
+/// tx.send(&7)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn anonymous_in<T: Slot, L: Layout>(config: &Config) -> Result<Region, CreateError> {
+    Ok(Region::anonymous(&form::<T, L>().blueprint(config)?)?)
 }
 
 /// What a region must be to hold a ring of slots of `T`, for [`Region::attach`] and its like.
+///
+/// # Examples
+///
+/// ```
+/// use ringway::{layout, slots};
+///
+/// assert_eq!(slots::expected::<u64>().kind, layout::KIND_SLOTS);
+/// ```
 #[must_use]
 pub fn expected<T: Slot>() -> ringway_shm::Expected {
-    form::<T>().expected()
+    expected_in::<T, Throughput>()
+}
+
+/// As [`expected`], in any layout.
+///
+/// # Examples
+///
+/// ```
+/// use ringway::{layout, slots};
+///
+/// assert_eq!(slots::expected_in::<u64, slots::Latency>().kind, layout::KIND_SLOTS_LATENCY);
+/// ```
+#[must_use]
+pub fn expected_in<T: Slot, L: Layout>() -> ringway_shm::Expected {
+    form::<T, L>().expected()
 }

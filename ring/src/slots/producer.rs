@@ -1,20 +1,21 @@
 //! The producer of a ring of slots.
 //!
 //! ```text
-//!   try_send        room for one?  write the slot, tail (Release)
-//!   try_send_many   room for how many?  copy them in one or two parts, tail (Release) once
+//!   try_send        room for one?  write the slot, commit it (Release)
+//!   try_send_many   room for how many?  write them, commit them (Release)
 //! ```
 
-use super::{Slot, data, form};
-use crate::cursor::ProducerCursor;
+use super::layout::steps::ProducerSide;
+use super::{Layout, Slot, Throughput, form, memory};
 use crate::error::{OpenError, SendError, TrySendError, settled};
-use crate::memory::Slots;
 use crate::setup::{Side, by_name};
+use crate::when_full::{WhenFull, count_dropped, dropped};
+use core::fmt;
 use ringway_shm::{Claim, Region};
 use ringway_sync::{Deadline, Pace};
 use std::sync::Arc;
 
-/// The sending side of a ring of slots. There is one at a time, in whatever process.
+/// The sending side of a ring of slots, in the [`Layout`] `L`. There is one at a time, in whatever process.
 ///
 /// # Examples
 ///
@@ -28,41 +29,63 @@ use std::sync::Arc;
 /// assert_eq!(rx.recv()?, 42);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
-pub struct Producer<T> {
-    cursor: ProducerCursor,
-    slots: Slots<T>,
+pub struct Producer<T: Slot, L: Layout = Throughput> {
+    side: L::Producer<T>,
+    when_full: WhenFull,
     pace: Pace,
     _claim: Claim,
 }
 
-impl<T: Slot> Producer<T> {
-    by_name!(form::<T>(), "producer", "ProducerTaken", has_consumer, "consumer", Consumer);
+impl<T: Slot, L: Layout> Producer<T, L> {
+    by_name!(form::<T, L>(), "producer", "ProducerTaken", has_consumer, "consumer", Consumer);
 
     /// Becomes the producer of the ring in a region.
     ///
     /// # Errors
     ///
-    /// [`OpenError::Region`] when the region holds no ring of slots of `T`, [`OpenError::Attach`] when it has a producer
-    /// or its positions cannot be.
+    /// [`OpenError::Region`] when the region holds no ring of slots of `T` in this layout, [`OpenError::Attach`] when it
+    /// has a producer or what the ring says of itself cannot be.
     pub fn attach(region: &Arc<Region>) -> Result<Self, OpenError> {
-        let slots = data::<T>(region)?;
+        let (memory, capacity) = memory::<T, L>(region)?;
         let claim = Side::Producer.claim(region)?;
-        let cursor = ProducerCursor::attach(slots.memory().control(), slots.capacity(), 1)
+        let side = L::Producer::attach(memory, capacity)
             .map_err(|corruption| OpenError::Attach(corruption.into()))?;
-        Ok(Self { cursor, slots, pace: Pace::new(), _claim: claim })
+        Ok(Self { side, when_full: WhenFull::Wait, pace: Pace::new(), _claim: claim })
     }
 
     /// The ring's region.
     #[must_use]
     pub fn region(&self) -> &Arc<Region> {
-        self.slots.memory().region()
+        self.side.memory().region()
     }
 
     /// Slots of the ring.
     #[must_use]
     pub fn capacity(&self) -> u64 {
-        self.slots.capacity()
+        self.side.capacity()
+    }
+
+    /// Says what the sending verbs do from now on when there is no room. Belongs to this handle; a new one waits.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use ringway::{Config, WhenFull, slots};
+    /// # let region = std::sync::Arc::new(slots::anonymous::<u64>(&Config::spsc().capacity(2))?);
+    /// # let mut tx = slots::Producer::<u64>::attach(&region)?;
+    /// tx.set_when_full(WhenFull::DropNewest);
+    /// assert_eq!(tx.try_send_many(&[1, 2, 3])?, 3);
+    /// assert_eq!(tx.dropped(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn set_when_full(&mut self, when_full: WhenFull) {
+        self.when_full = when_full;
+    }
+
+    /// Messages dropped for want of room since the ring was made, by this producer and those before it.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        dropped(self.side.memory().control())
     }
 
     /// Sends one value if there is room now. Never waits.
@@ -72,10 +95,10 @@ impl<T: Slot> Producer<T> {
     /// [`TrySendError::Full`] or [`TrySendError::Corrupt`]; nothing was sent.
     #[inline(always)]
     pub fn try_send(&mut self, value: &T) -> Result<(), TrySendError> {
-        if self.cursor.free() == 0 {
-            self.look_for_room(1)?;
+        if self.side.free() == 0 && self.is_to_drop()? {
+            return Ok(());
         }
-        self.put(value);
+        self.side.put(value);
         Ok(())
     }
 
@@ -99,12 +122,15 @@ impl<T: Slot> Producer<T> {
     pub fn send_until(&mut self, value: &T, deadline: impl Into<Deadline>) -> Result<(), SendError> {
         if let Err(error) = self.try_send(value) {
             self.await_room(error, deadline.into())?;
-            self.put(value);
+            self.side.put(value);
         }
         Ok(())
     }
 
-    /// Sends as many of `values` as there is room for now, published together, and says how many. Never waits.
+    /// Sends as many of `values` as there is room for now, and says how many. In the layout [`Throughput`] they are
+    /// published together, in [`Latency`](super::Latency) one after the other. Never waits.
+    ///
+    /// With [`WhenFull::DropNewest`] the others are dropped, and the answer is the length of `values`: all are dealt with.
     ///
     /// # Errors
     ///
@@ -126,13 +152,18 @@ impl<T: Slot> Producer<T> {
     #[inline]
     pub fn try_send_many(&mut self, values: &[T]) -> Result<usize, TrySendError> {
         if values.is_empty() {
-            self.cursor.intact()?;
+            self.side.intact()?;
             return Ok(0);
         }
-        let count = self.room_for(values.len())?;
-        self.slots.write_many(self.cursor.tail(), &values[..count]);
-        self.cursor.advance(count as u64);
-        self.cursor.publish(self.slots.memory().control());
+        let count = match self.room_for(values.len()) {
+            Err(TrySendError::Full { .. }) if self.when_full == WhenFull::DropNewest => 0,
+            answer => answer?,
+        };
+        self.side.put_many(&values[..count]);
+        if count < values.len() && self.when_full == WhenFull::DropNewest {
+            self.drop_newest(values.len() - count);
+            return Ok(values.len());
+        }
         Ok(count)
     }
 
@@ -151,7 +182,7 @@ impl<T: Slot> Producer<T> {
     }
 
     /// Sends `values`, in as many parts as there is room for, waiting until a deadline, and says how many were sent: all,
-    /// or those for which there was room in time.
+    /// or those for which there was room in time. With [`WhenFull::DropNewest`] as [`try_send_many`](Self::try_send_many).
     ///
     /// # Errors
     ///
@@ -199,7 +230,7 @@ impl<T: Slot> Producer<T> {
     ///
     /// [`TrySendError::Full`] or [`TrySendError::Corrupt`].
     #[inline]
-    pub fn try_reserve(&mut self) -> Result<Reservation<'_, T>, TrySendError> {
+    pub fn try_reserve(&mut self) -> Result<Reservation<'_, T, L>, TrySendError> {
         self.try_reserve_many(1)
     }
 
@@ -226,9 +257,9 @@ impl<T: Slot> Producer<T> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[inline]
-    pub fn try_reserve_many(&mut self, count: usize) -> Result<Reservation<'_, T>, TrySendError> {
+    pub fn try_reserve_many(&mut self, count: usize) -> Result<Reservation<'_, T, L>, TrySendError> {
         let free = self.room_for(count)?;
-        let count = self.slots.before_end(self.cursor.tail(), free);
+        let count = self.side.before_end(free);
         Ok(Reservation { producer: self, count })
     }
 
@@ -238,7 +269,7 @@ impl<T: Slot> Producer<T> {
     ///
     /// [`SendError::Corrupt`].
     #[inline]
-    pub fn reserve(&mut self) -> Result<Reservation<'_, T>, SendError> {
+    pub fn reserve(&mut self) -> Result<Reservation<'_, T, L>, SendError> {
         self.reserve_until(Deadline::NEVER)
     }
 
@@ -248,20 +279,32 @@ impl<T: Slot> Producer<T> {
     ///
     /// [`SendError`].
     #[inline]
-    pub fn reserve_until(&mut self, deadline: impl Into<Deadline>) -> Result<Reservation<'_, T>, SendError> {
+    pub fn reserve_until(
+        &mut self,
+        deadline: impl Into<Deadline>,
+    ) -> Result<Reservation<'_, T, L>, SendError> {
         if let Err(error) = self.room_for(1) {
             self.await_room(error, deadline.into())?;
         }
         Ok(Reservation { producer: self, count: 1 })
     }
 
-    /// Writes and publishes one value, for which there is room.
-    #[inline(always)]
-    fn put(&mut self, value: &T) {
-        let tail = self.cursor.tail();
-        self.slots.write(tail, value);
-        self.cursor.advance(1);
-        self.cursor.publish(self.slots.memory().control());
+    /// Looks for room for one value; without any, is the value to be dropped? Then it is counted.
+    #[cold]
+    #[inline(never)]
+    fn is_to_drop(&mut self) -> Result<bool, TrySendError> {
+        match self.look_for_room(1) {
+            Err(TrySendError::Full { .. }) if self.when_full == WhenFull::DropNewest => {
+                self.drop_newest(1);
+                Ok(true)
+            }
+            answer => answer.map(|()| false),
+        }
+    }
+
+    /// Counts values that are not sent for want of room.
+    fn drop_newest(&self, count: usize) {
+        count_dropped(self.side.memory().control(), count as u64);
     }
 
     /// Waits, if the failure of a try was that the ring is full, until it is not.
@@ -281,7 +324,7 @@ impl<T: Slot> Producer<T> {
                 return Err(SendError::TimedOut);
             }
         }
-        self.pace.learn(self.cursor.free() > 1);
+        self.pace.learn(self.side.free() > 1);
         Ok(())
     }
 
@@ -290,32 +333,39 @@ impl<T: Slot> Producer<T> {
     #[inline(always)]
     fn room_for(&mut self, count: usize) -> Result<usize, TrySendError> {
         let wanted = count.max(1) as u64;
-        if self.cursor.free() < wanted {
+        if self.side.free() < wanted {
             self.look_for_room(wanted)?;
         }
-        Ok(count.min(usize::try_from(self.cursor.free()).unwrap_or(usize::MAX)))
+        Ok(count.min(usize::try_from(self.side.free()).unwrap_or(usize::MAX)))
     }
 
     /// Looks whether the consumer has made any room.
     #[cold]
     #[inline(never)]
     fn look_for_room(&mut self, needed: u64) -> Result<(), TrySendError> {
-        match self.cursor.refresh(self.slots.memory().control())? {
+        match self.side.refresh()? {
             0 => Err(TrySendError::Full { needed, free: 0 }),
             _ => Ok(()),
         }
     }
 }
 
+impl<T: Slot, L: Layout> fmt::Debug for Producer<T, L> {
+    /// Shows the ring and not its values, which need not be `Debug`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Producer").field("region", self.region()).finish_non_exhaustive()
+    }
+}
+
 /// Free slots in a row, not visible to the consumer. Dropping it without a commit gives them back.
 #[derive(Debug)]
 #[must_use = "slots that are not committed are not sent"]
-pub struct Reservation<'a, T: Slot> {
-    producer: &'a mut Producer<T>,
+pub struct Reservation<'a, T: Slot, L: Layout = Throughput> {
+    producer: &'a mut Producer<T, L>,
     count: usize,
 }
 
-impl<T: Slot> Reservation<'_, T> {
+impl<T: Slot, L: Layout> Reservation<'_, T, L> {
     /// Slots reserved. They hold whatever they held before.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -336,13 +386,7 @@ impl<T: Slot> Reservation<'_, T> {
     #[inline]
     pub fn write(&mut self, at: usize, value: &T) {
         assert!(at < self.count, "slot {at} of a reservation of {}", self.count);
-        self.producer.slots.write(self.producer.cursor.tail().wrapping_add(at as u64), value);
-    }
-
-    /// Address of the first slot.
-    #[inline]
-    pub(super) fn address(&self) -> *mut T {
-        self.producer.slots.slot(self.producer.cursor.tail()).as_ptr()
+        self.producer.side.write(at, value);
     }
 
     /// Sends all of the slots.
@@ -360,10 +404,17 @@ impl<T: Slot> Reservation<'_, T> {
     #[inline]
     pub fn commit_prefix(self, count: usize) {
         assert!(count <= self.count, "{count} slots of a reservation of {}", self.count);
-        self.producer.cursor.advance(count as u64);
-        self.producer.cursor.publish(self.producer.slots.memory().control());
+        self.producer.side.commit(count);
     }
 
     /// Gives the slots back; nothing is sent. The same as dropping the reservation.
     pub fn abort(self) {}
+}
+
+impl<T: Slot> Reservation<'_, T, Throughput> {
+    /// Address of the first slot.
+    #[inline]
+    pub(super) fn address(&self) -> *mut T {
+        self.producer.side.address()
+    }
 }

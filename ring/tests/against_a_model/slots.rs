@@ -5,8 +5,10 @@ use crate::fixture::random::Random;
 use crate::fixture::raw::Raw;
 use arbtest::arbitrary::{Result as Drawn, Unstructured};
 use arbtest::arbtest;
-use ringway::slots::{self, Consumer, Producer};
-use ringway::{Fingerprint, InPlace, RecvError, Region, SendError, Slot, TryRecvError, TrySendError};
+use ringway::slots::{self, Consumer, Latency, Layout, Producer, Throughput};
+use ringway::{
+    Fingerprint, InPlace, RecvError, Region, SendError, Slot, TryRecvError, TrySendError, WhenFull,
+};
 use std::collections::VecDeque;
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -27,26 +29,80 @@ trait Value: Slot + Debug + PartialEq {}
 
 impl<T: Slot + Debug + PartialEq> Value for T {}
 
+/// A layout, and what it takes to try all of it.
+trait Staged: Layout + Sized {
+    /// Makes the ring one that has been in use up to `start`.
+    fn prepare(raw: &Raw, capacity: u64, start: u64);
+
+    /// Sends through a slice of the ring, where there is one.
+    fn window<T: Value>(stage: &mut Stage<T, Self>, u: &mut Unstructured<'_>) -> Drawn<()>;
+
+    /// Receives through a slice of the ring, where there is one.
+    fn view<T: Value>(stage: &mut Stage<T, Self>, u: &mut Unstructured<'_>) -> Drawn<()>;
+}
+
+impl Staged for Throughput {
+    fn prepare(raw: &Raw, _: u64, start: u64) {
+        raw.set_positions(start);
+    }
+
+    fn window<T: Value>(stage: &mut Stage<T, Self>, u: &mut Unstructured<'_>) -> Drawn<()> {
+        stage.window(u)
+    }
+
+    fn view<T: Value>(stage: &mut Stage<T, Self>, u: &mut Unstructured<'_>) -> Drawn<()> {
+        stage.view(u)
+    }
+}
+
+impl Staged for Latency {
+    fn prepare(raw: &Raw, capacity: u64, start: u64) {
+        raw.set_positions(start);
+        raw.set_sequences(start, capacity);
+    }
+
+    fn window<T: Value>(stage: &mut Stage<T, Self>, u: &mut Unstructured<'_>) -> Drawn<()> {
+        stage.reserve(u)
+    }
+
+    fn view<T: Value>(stage: &mut Stage<T, Self>, u: &mut Unstructured<'_>) -> Drawn<()> {
+        stage.peek(u)
+    }
+}
+
 /// A ring, both its handles, and the model beside it.
-struct Stage<T: Value> {
+struct Stage<T: Value, L: Layout> {
     region: Arc<Region>,
     raw: Raw,
-    tx: Option<Producer<T>>,
-    rx: Option<Consumer<T>>,
+    tx: Option<Producer<T, L>>,
+    rx: Option<Consumer<T, L>>,
     capacity: u64,
     head: u64,
     values: VecDeque<T>,
     serial: u64,
+    when_full: WhenFull,
+    dropped: u64,
 }
 
-impl<T: Value> Stage<T> {
+impl<T: Value, L: Staged> Stage<T, L> {
     fn new(capacity: u64, start: u64) -> Self {
-        let region = Arc::new(slots::anonymous::<T>(&config(capacity)).unwrap());
+        let region = Arc::new(slots::anonymous_in::<T, L>(&config(capacity)).unwrap());
         let raw = Raw::new(&region);
-        raw.set_positions(start);
+        L::prepare(&raw, capacity, start);
         let tx = Some(Producer::attach(&region).unwrap());
         let rx = Some(Consumer::attach(&region).unwrap());
-        Self { region, raw, tx, rx, capacity, head: start, values: VecDeque::new(), serial: 0 }
+        Self {
+            region,
+            raw,
+            tx,
+            rx,
+            capacity,
+            head: start,
+            values: VecDeque::new(),
+            serial: 0,
+            when_full: WhenFull::Wait,
+            dropped: 0,
+        }
     }
 
     fn value(&mut self) -> T {
@@ -74,6 +130,10 @@ impl<T: Value> Stage<T> {
         }
     }
 
+    fn drops(&self) -> bool {
+        self.when_full == WhenFull::DropNewest
+    }
+
     /// How many of `count` are there; at least one is wanted.
     fn there(&self, count: usize) -> Result<usize, TryRecvError> {
         if self.values.is_empty() { Err(TryRecvError::Empty) } else { Ok(count.min(self.values.len())) }
@@ -93,21 +153,26 @@ impl<T: Value> Stage<T> {
     }
 
     fn step(&mut self, u: &mut Unstructured<'_>) -> Drawn<()> {
-        match u.int_in_range(0..=15)? {
+        match u.int_in_range(0..=16)? {
             0 | 1 => self.try_send(),
             2 => self.send(u)?,
             3 | 4 => self.send_many(u)?,
             5 => self.reserve(u)?,
-            6 => self.window(u)?,
+            6 => L::window(self, u)?,
             7 => {
                 self.tx = None;
                 self.tx = Some(Producer::attach(&self.region).unwrap());
+                self.when_full = WhenFull::Wait;
             }
             8 | 9 => self.try_recv(),
             10 => self.recv(u)?,
             11 | 12 => self.recv_many(u)?,
             13 => self.peek(u)?,
-            14 => self.view(u)?,
+            14 => L::view(self, u)?,
+            15 => {
+                self.when_full = *u.choose(&[WhenFull::Wait, WhenFull::DropNewest])?;
+                self.tx.as_mut().unwrap().set_when_full(self.when_full);
+            }
             _ => {
                 self.rx = None;
                 self.rx = Some(Consumer::attach(&self.region).unwrap());
@@ -115,22 +180,33 @@ impl<T: Value> Stage<T> {
         }
         assert_eq!(self.raw.tail(), self.tail(), "tail");
         assert_eq!(self.raw.head(), self.head, "head");
+        let dropped = (self.tx.as_ref().unwrap().dropped(), self.rx.as_ref().unwrap().dropped());
+        assert_eq!(dropped, (self.dropped, self.dropped), "dropped");
         Ok(())
     }
 
     fn try_send(&mut self) {
         let value = self.value();
         let room = self.room(1);
-        assert_eq!(self.tx.as_mut().unwrap().try_send(&value), room.map(|_| ()));
+        let answer = if self.drops() { Ok(()) } else { room.map(|_| ()) };
+        assert_eq!(self.tx.as_mut().unwrap().try_send(&value), answer);
         if room.is_ok() {
             self.values.push_back(value);
+        } else if self.drops() {
+            self.dropped += 1;
         }
     }
 
     fn send(&mut self, u: &mut Unstructured<'_>) -> Drawn<()> {
         let value = self.value();
+        let drops = self.drops();
         let tx = self.tx.as_mut().unwrap();
         if self.values.len() as u64 == self.capacity {
+            if drops {
+                assert_eq!(tx.send(&value), Ok(()));
+                self.dropped += 1;
+                return Ok(());
+            }
             assert_eq!(tx.send_until(&value, Duration::ZERO), Err(SendError::TimedOut));
             return Ok(());
         }
@@ -150,13 +226,20 @@ impl<T: Value> Stage<T> {
         let count = u.int_in_range(0..=self.capacity as usize + 2)?;
         let values = self.many_values(count);
         let room = if count == 0 { Ok(0) } else { self.room(count) };
+        let drops = self.drops();
         let tx = self.tx.as_mut().unwrap();
-        if room == Ok(count) && u.ratio(1, 3)? {
+        if (room == Ok(count) || drops) && u.ratio(1, 3)? {
             assert_eq!(tx.send_many(&values), Ok(()));
+        } else if drops {
+            assert_eq!(tx.try_send_many(&values), Ok(count));
         } else {
             assert_eq!(tx.try_send_many(&values), room);
         }
-        self.values.extend(&values[..room.unwrap_or(0)]);
+        let sent = room.unwrap_or(0);
+        self.values.extend(&values[..sent]);
+        if drops {
+            self.dropped += (count - sent) as u64;
+        }
         Ok(())
     }
 
@@ -190,26 +273,6 @@ impl<T: Value> Stage<T> {
                 self.values.extend(&values[..count]);
             }
         }
-        Ok(())
-    }
-
-    fn window(&mut self, u: &mut Unstructured<'_>) -> Drawn<()> {
-        let count = u.int_in_range(0..=self.capacity as usize + 2)?;
-        let values = self.many_values(count);
-        let room = self.room(count).map(|free| self.before_end(self.tail(), free));
-        let mut tx = promised_producer(self.tx.take().unwrap());
-        match tx.try_window(count) {
-            Ok(mut window) => {
-                let count = window.len();
-                assert_eq!(Ok(count), room);
-                window.copy_from_slice(&values[..count]);
-                let prefix = u.int_in_range(0..=count)?;
-                window.commit_prefix(prefix);
-                self.values.extend(&values[..prefix]);
-            }
-            Err(error) => assert_eq!(Err(error), room),
-        }
-        self.tx = Some(tx.into_inner());
         Ok(())
     }
 
@@ -287,6 +350,36 @@ impl<T: Value> Stage<T> {
         Ok(())
     }
 
+    /// Takes what is left, and finds exactly that.
+    fn drain(&mut self) {
+        while !self.values.is_empty() {
+            self.try_recv();
+        }
+        self.try_recv();
+    }
+}
+
+impl<T: Value> Stage<T, Throughput> {
+    fn window(&mut self, u: &mut Unstructured<'_>) -> Drawn<()> {
+        let count = u.int_in_range(0..=self.capacity as usize + 2)?;
+        let values = self.many_values(count);
+        let room = self.room(count).map(|free| self.before_end(self.tail(), free));
+        let mut tx = promised_producer(self.tx.take().unwrap());
+        match tx.try_window(count) {
+            Ok(mut window) => {
+                let count = window.len();
+                assert_eq!(Ok(count), room);
+                window.copy_from_slice(&values[..count]);
+                let prefix = u.int_in_range(0..=count)?;
+                window.commit_prefix(prefix);
+                self.values.extend(&values[..prefix]);
+            }
+            Err(error) => assert_eq!(Err(error), room),
+        }
+        self.tx = Some(tx.into_inner());
+        Ok(())
+    }
+
     fn view(&mut self, u: &mut Unstructured<'_>) -> Drawn<()> {
         let count = u.int_in_range(0..=self.capacity as usize + 2)?;
         let there = self.there(count).map(|there| self.before_end(self.head, there));
@@ -304,14 +397,6 @@ impl<T: Value> Stage<T> {
         self.rx = Some(rx.into_inner());
         Ok(())
     }
-
-    /// Takes what is left, and finds exactly that.
-    fn drain(&mut self) {
-        while !self.values.is_empty() {
-            self.try_recv();
-        }
-        self.try_recv();
-    }
 }
 
 #[allow(unsafe_code)] // because in-place access is by promise, and the promise is kept here.
@@ -326,8 +411,8 @@ fn promised_consumer<T: Value>(rx: Consumer<T>) -> InPlace<Consumer<T>> {
     unsafe { rx.in_place() }
 }
 
-fn run<T: Value>(capacity: u64, start: u64, u: &mut Unstructured<'_>) -> Drawn<()> {
-    let mut stage = Stage::<T>::new(capacity, start);
+fn run<T: Value, L: Staged>(capacity: u64, start: u64, u: &mut Unstructured<'_>) -> Drawn<()> {
+    let mut stage = Stage::<T, L>::new(capacity, start);
     while !u.is_empty() {
         stage.step(u)?;
     }
@@ -336,12 +421,12 @@ fn run<T: Value>(capacity: u64, start: u64, u: &mut Unstructured<'_>) -> Drawn<(
 }
 
 /// Runs scripts on rings of `T` of each capacity, from the beginning and over the end of 64 bits.
-fn check<T: Value>() {
+fn check<T: Value, L: Staged>() {
     arbtest(|u| {
         let capacity = *u.choose(&[1, 2, 8])?;
         let near = u.int_in_range(0..=20)?;
         let start = *u.choose(&[near, 0u64.wrapping_sub(near)])?;
-        run::<T>(capacity, start, u)
+        run::<T, L>(capacity, start, u)
     })
     .size_max(5_000)
     .budget_ms(400);
@@ -349,20 +434,40 @@ fn check<T: Value>() {
 
 #[test]
 fn a_ring_of_numbers_does_what_the_model_does() {
-    check::<u64>();
+    check::<u64, Throughput>();
 }
 
 #[test]
 fn a_ring_of_three_bytes_does_what_the_model_does() {
-    check::<[u8; 3]>();
+    check::<[u8; 3], Throughput>();
 }
 
 #[test]
 fn a_ring_of_twelve_bytes_does_what_the_model_does() {
-    check::<Twelve>();
+    check::<Twelve, Throughput>();
 }
 
 #[test]
 fn a_ring_of_whole_lines_does_what_the_model_does() {
-    check::<[u8; 64]>();
+    check::<[u8; 64], Throughput>();
+}
+
+#[test]
+fn a_ring_of_numbers_in_the_latency_layout_does_what_the_model_does() {
+    check::<u64, Latency>();
+}
+
+#[test]
+fn a_ring_of_three_bytes_in_the_latency_layout_does_what_the_model_does() {
+    check::<[u8; 3], Latency>();
+}
+
+#[test]
+fn a_ring_of_twelve_bytes_in_the_latency_layout_does_what_the_model_does() {
+    check::<Twelve, Latency>();
+}
+
+#[test]
+fn a_ring_of_the_largest_slots_in_the_latency_layout_does_what_the_model_does() {
+    check::<[u8; 56], Latency>();
 }

@@ -4,14 +4,18 @@ use crate::fixture::config;
 use crate::fixture::raw::Raw;
 use ringway::bytes::{self, Consumer, Messages, Producer};
 use ringway::layout::{PADDING, RECORD, header};
+use ringway::shm::primitive::Ordering;
 use ringway::{
     AttachError, Corruption, Fault, OpenError, RecvError, Region, SendError, TryRecvError, TrySendError,
-    Wrap, slots,
+    WhenFull, Wrap, slots,
 };
 use std::sync::Arc;
 use std::time::Duration;
 
 const CAPACITY: u64 = 4096;
+
+type LatencyProducer = slots::Producer<u64, slots::Latency>;
+type LatencyConsumer = slots::Consumer<u64, slots::Latency>;
 
 /// What stands in an empty ring that is used up to `start`, after its consumer attached.
 struct Lie {
@@ -200,6 +204,80 @@ fn a_tail_of_slots_that_goes_back_is_met_with_values_left() {
     assert_eq!(raw.head(), 1);
 }
 
+/// A ring in the latency layout, used up to a position and empty, but for one sequence word.
+const SEQUENCES: [(&str, u64, u64); 9] = [
+    ("0 behind the first lap", 8, 0),
+    ("0 near the end of 64 bits", u64::MAX - 8, 0),
+    ("a lap ahead", 3, 12),
+    ("two laps behind", 24, 9),
+    ("that of the next slot", 3, 5),
+    ("that of the slot before", 3, 3),
+    ("one behind the lap before", 12, 4),
+    ("half of 64 bits", 3, 1 << 63),
+    ("all ones", 3, u64::MAX),
+];
+
+const RECEIVE_SLOTS: [Verb<LatencyConsumer>; 10] = [
+    ("try_recv", |rx| tried(rx.try_recv())),
+    ("recv", |rx| waited(rx.recv())),
+    ("recv_until", |rx| waited(rx.recv_until(Duration::MAX))),
+    ("try_recv_into", |rx| tried(rx.try_recv_into(&mut 0))),
+    ("recv_into", |rx| waited(rx.recv_into(&mut 0))),
+    ("try_recv_many", |rx| tried(rx.try_recv_many(&mut [0; 9]))),
+    ("recv_many", |rx| waited(rx.recv_many(&mut [0; 9]))),
+    ("try_peek", |rx| tried(rx.try_peek())),
+    ("peek", |rx| waited(rx.peek())),
+    ("try_peek_many", |rx| tried(rx.try_peek_many(9))),
+];
+
+#[test]
+fn each_sequence_that_cannot_be_is_told_by_every_verb() {
+    for (what, head, sequence) in SEQUENCES {
+        for (verb, receive) in RECEIVE_SLOTS {
+            let region = Arc::new(slots::anonymous_in::<u64, slots::Latency>(&config(8)).unwrap());
+            let raw = Raw::new(&region);
+            raw.set_positions(head);
+            raw.set_sequences(head, 8);
+            let mut rx = LatencyConsumer::attach(&region).unwrap();
+            raw.sequence(head, 8).store(sequence, Ordering::SeqCst);
+            let before = raw.all();
+            let corruption = Corruption { position: head, fault: Fault::Sequence { sequence } };
+            assert_eq!(receive(&mut rx), Some(corruption), "{what}, {verb}");
+            // Neither side takes it over as it is.
+            drop(rx);
+            let corrupt = OpenError::Attach(AttachError::Corrupt(corruption));
+            assert_eq!(LatencyConsumer::attach(&region).unwrap_err(), corrupt, "{what}");
+            assert_eq!(LatencyProducer::attach(&region).unwrap_err(), corrupt, "{what}");
+            assert!(raw.all() == before, "{what}, {verb}");
+            // Who has met it says so also when the word would be in order again.
+            raw.set_sequences(head, 8);
+            let mut rx = LatencyConsumer::attach(&region).unwrap();
+            raw.sequence(head, 8).store(sequence, Ordering::SeqCst);
+            assert_eq!(receive(&mut rx), Some(corruption), "{what}, {verb}");
+            raw.sequence(head, 8).store(head.wrapping_add(1), Ordering::SeqCst);
+            for (again, receive) in RECEIVE_SLOTS {
+                assert_eq!(receive(&mut rx), Some(corruption), "{what}, {verb}, {again}");
+            }
+            assert_eq!(raw.head(), head);
+        }
+    }
+}
+
+#[test]
+fn a_sequence_that_cannot_be_behind_good_ones_does_not_take_them_along() {
+    let region = Arc::new(slots::anonymous_in::<u64, slots::Latency>(&config(8)).unwrap());
+    let raw = Raw::new(&region);
+    let mut tx = LatencyProducer::attach(&region).unwrap();
+    let mut rx = LatencyConsumer::attach(&region).unwrap();
+    tx.send_many(&[1, 2, 3]).unwrap();
+    raw.sequence(2, 8).store(77, Ordering::SeqCst);
+    let mut values = [0; 8];
+    assert_eq!((rx.try_recv_many(&mut values), values[..2].to_vec()), (Ok(2), vec![1, 2]));
+    let corruption = Corruption { position: 2, fault: Fault::Sequence { sequence: 77 } };
+    assert_eq!(rx.try_recv_many(&mut values), Err(TryRecvError::Corrupt(corruption)));
+    assert_eq!(raw.head(), 2);
+}
+
 fn try_sent<T>(result: Result<T, TrySendError>) -> Option<Corruption> {
     match result {
         Err(TrySendError::Corrupt(corruption)) => Some(corruption),
@@ -272,10 +350,18 @@ fn a_batch_that_meets_a_lie_publishes_no_more() {
 
 #[test]
 fn a_head_of_slots_that_goes_back_is_met_when_it_is_looked_at() {
-    let region = Arc::new(slots::anonymous::<u64>(&config(2)).unwrap());
+    a_head_that_goes_back::<slots::Throughput>(WhenFull::Wait);
+    a_head_that_goes_back::<slots::Latency>(WhenFull::Wait);
+    a_head_that_goes_back::<slots::Throughput>(WhenFull::DropNewest);
+    a_head_that_goes_back::<slots::Latency>(WhenFull::DropNewest);
+}
+
+fn a_head_that_goes_back<L: slots::Layout>(when_full: WhenFull) {
+    let region = Arc::new(slots::anonymous_in::<u64, L>(&config(2)).unwrap());
     let raw = Raw::new(&region);
-    let mut tx = slots::Producer::<u64>::attach(&region).unwrap();
-    let mut rx = slots::Consumer::<u64>::attach(&region).unwrap();
+    let mut tx = slots::Producer::<u64, L>::attach(&region).unwrap();
+    let mut rx = slots::Consumer::<u64, L>::attach(&region).unwrap();
+    tx.set_when_full(when_full);
     tx.send_many(&[1, 2]).unwrap();
     assert_eq!(rx.recv(), Ok(1));
     tx.send(&3).unwrap();
@@ -286,7 +372,7 @@ fn a_head_of_slots_that_goes_back_is_met_when_it_is_looked_at() {
     assert_eq!(tx.try_send_many(&[4]), Err(TrySendError::Corrupt(corruption)));
     assert_eq!(tx.try_reserve().map(|slots| slots.len()), Err(TrySendError::Corrupt(corruption)));
     assert_eq!(tx.send(&4), Err(SendError::Corrupt(corruption)));
-    assert_eq!(raw.tail(), 3);
+    assert_eq!((raw.tail(), tx.dropped()), (3, 0));
 }
 
 /// Attaches as one of the sides, and leaves.
@@ -349,6 +435,30 @@ fn nobody_attaches_to_slots_at_impossible_positions() {
         let sides: [Attach; 2] = [
             |region| slots::Producer::<u64>::attach(region).map(drop),
             |region| slots::Consumer::<u64>::attach(region).map(drop),
+        ];
+        assert_eq!(attached(region, tail, head, sides), [producer, consumer], "tail {tail}, head {head}");
+    }
+}
+
+#[test]
+fn nobody_attaches_to_slots_in_the_latency_layout_at_impossible_positions() {
+    let sequence_at = |position, sequence| Some(Corruption { position, fault: Fault::Sequence { sequence } });
+    let head_at = |position, head| Some(Corruption { position, fault: Fault::Head { head } });
+    // All words are 0, so that only the first lap can be.
+    let cases = [
+        (8, 0, sequence_at(8, 0), None),
+        (0, 1, head_at(0, 1), None),
+        (1, 0, None, None),
+        (1, 9, head_at(1, 9), sequence_at(9, 0)),
+        // The one position whose message has a 0: the producer takes it for there, and stands at position 0.
+        (u64::MAX, 7, head_at(0, 7), None),
+        (7, u64::MAX - 8, head_at(7, u64::MAX - 8), sequence_at(u64::MAX - 8, 0)),
+    ];
+    for (tail, head, producer, consumer) in cases {
+        let region = slots::anonymous_in::<u64, slots::Latency>(&config(8)).unwrap();
+        let sides: [Attach; 2] = [
+            |region| LatencyProducer::attach(region).map(drop),
+            |region| LatencyConsumer::attach(region).map(drop),
         ];
         assert_eq!(attached(region, tail, head, sides), [producer, consumer], "tail {tail}, head {head}");
     }

@@ -7,6 +7,7 @@ use crate::fixture::{LIMIT, WRAPS, alone, config};
 use crate::tamper::{scribble_one, tamper};
 use crate::victim::{Outcome, Victim, attach};
 use ringway::shm::primitive::{AtomicU32, Ordering};
+use ringway::slots::Latency;
 use ringway::{Corruption, Region, bytes, slots};
 use std::io::Write;
 use std::os::fd::AsRawFd;
@@ -116,6 +117,19 @@ fn a_ring_of_slots_bears_a_thread_that_scribbles() {
     for seed in seeds(3) {
         let region = slots::anonymous::<u64>(&config(8)).unwrap();
         under_a_thread::<slots::Producer<u64>, slots::Consumer<u64>>(region, 8, &mut seed.random());
+    }
+}
+
+#[test]
+fn a_ring_of_slots_in_the_latency_layout_bears_a_thread_that_scribbles() {
+    let _alone = alone();
+    for seed in seeds(3) {
+        let region = slots::anonymous_in::<u64, Latency>(&config(8)).unwrap();
+        under_a_thread::<slots::Producer<u64, Latency>, slots::Consumer<u64, Latency>>(
+            region,
+            8,
+            &mut seed.random(),
+        );
     }
 }
 

@@ -3,9 +3,10 @@
 use crate::fixture::random::{Random, seeds};
 use crate::fixture::raw::Raw;
 use crate::fixture::{WRAPS, config};
-use crate::tamper::{possible, tamper};
+use crate::tamper::{possible, tamper, tamper_lines};
 use crate::victim::{Outcome, Victim, attach};
-use ringway::{Corruption, Region, bytes, slots};
+use ringway::slots::Latency;
+use ringway::{Corruption, Region, Slot, bytes, slots};
 use std::sync::Arc;
 
 /// A handle and what it has said of corruption, which it has to keep to.
@@ -38,10 +39,12 @@ impl<V: Victim> Watched<V> {
             (Some(said), Outcome::Done) => panic!("served after {said}"),
             (None, Outcome::Corrupt(corruption)) => self.said = Some(corruption),
         }
-        // It may have written its position, and a producer data: also before the message at which it met the lie.
-        let own_word = if V::IS_PRODUCER { 0..8 } else { 0x80..0x88 };
+        // It may have written its position, and a producer data, and what it dropped: also before it met the lie.
+        let own_words = if V::IS_PRODUCER { [0..8, 0x40..0x48] } else { [0x80..0x88, 0..0] };
         if !was_poisoned {
-            control_after[own_word.clone()].copy_from_slice(&control[own_word]);
+            for own in own_words {
+                control_after[own.clone()].copy_from_slice(&control[own]);
+            }
         }
         assert!(control == control_after, "a word that is not the victim's changed");
         assert!((V::IS_PRODUCER && !was_poisoned) || data == data_after, "data changed");
@@ -62,7 +65,24 @@ impl<V: Victim> Watched<V> {
     }
 }
 
-fn script<P: Victim, C: Victim>(region: Region, capacity: u64, random: &mut Random) -> u64 {
+/// What a script does to a ring, and how it makes it one that is empty at a position.
+#[derive(Clone, Copy)]
+struct Enemy {
+    tamper: fn(&Raw, &mut Random, u64),
+    renew: fn(&Raw, u64, u64),
+}
+
+const ENEMY: Enemy = Enemy { tamper, renew: |raw, position, _| raw.set_positions(position) };
+
+const ENEMY_OF_LINES: Enemy = Enemy {
+    tamper: tamper_lines,
+    renew: |raw, position, capacity| {
+        raw.set_positions(position);
+        raw.set_sequences(position, capacity);
+    },
+};
+
+fn script<P: Victim, C: Victim>(region: Region, capacity: u64, enemy: Enemy, random: &mut Random) -> u64 {
     let region = Arc::new(region);
     let raw = Raw::new(&region);
     let mut tx = Watched::<P>::new(&region);
@@ -70,7 +90,7 @@ fn script<P: Victim, C: Victim>(region: Region, capacity: u64, random: &mut Rand
     let mut corruptions = 0;
     for _ in 0..100 {
         if random.one_in(2) {
-            tamper(&raw, random, capacity);
+            (enemy.tamper)(&raw, random, capacity);
         }
         let said = (tx.said.is_some(), rx.said.is_some());
         if random.one_in(2) {
@@ -86,7 +106,7 @@ fn script<P: Victim, C: Victim>(region: Region, capacity: u64, random: &mut Rand
             tx.replace(&region);
         }
         if (rx.victim.is_none() || rx.said.is_some()) && random.one_in(3) {
-            raw.set_positions(random.next() & !7);
+            (enemy.renew)(&raw, random.next() & !7, capacity);
             rx.replace(&region);
         }
     }
@@ -100,7 +120,7 @@ fn a_byte_ring_bears_whatever_is_written_to_it() {
         let random = &mut seed.random();
         for wrap in WRAPS {
             let region = bytes::anonymous(&config(4096).wrap(wrap)).unwrap();
-            corruptions += script::<bytes::Producer, bytes::Consumer>(region, 4096, random);
+            corruptions += script::<bytes::Producer, bytes::Consumer>(region, 4096, ENEMY, random);
         }
     }
     assert!(corruptions > 100, "the scripts hardly hurt: {corruptions}");
@@ -113,9 +133,32 @@ fn a_ring_of_slots_bears_whatever_is_written_to_it() {
         let random = &mut seed.random();
         let capacity = random.choose(&[1, 8, 64]);
         let region = slots::anonymous::<u64>(&config(capacity)).unwrap();
-        corruptions += script::<slots::Producer<u64>, slots::Consumer<u64>>(region, capacity, random);
+        corruptions += script::<slots::Producer<u64>, slots::Consumer<u64>>(region, capacity, ENEMY, random);
         let region = slots::anonymous::<[u8; 3]>(&config(capacity)).unwrap();
-        corruptions += script::<slots::Producer<[u8; 3]>, slots::Consumer<[u8; 3]>>(region, capacity, random);
+        corruptions +=
+            script::<slots::Producer<[u8; 3]>, slots::Consumer<[u8; 3]>>(region, capacity, ENEMY, random);
+    }
+    assert!(corruptions > 100, "the scripts hardly hurt: {corruptions}");
+}
+
+fn script_of_lines<T: Slot>(capacity: u64, random: &mut Random) -> u64 {
+    let region = slots::anonymous_in::<T, Latency>(&config(capacity)).unwrap();
+    script::<slots::Producer<T, Latency>, slots::Consumer<T, Latency>>(
+        region,
+        capacity,
+        ENEMY_OF_LINES,
+        random,
+    )
+}
+
+#[test]
+fn a_ring_of_slots_in_the_latency_layout_bears_whatever_is_written_to_it() {
+    let mut corruptions = 0;
+    for seed in seeds(150) {
+        let random = &mut seed.random();
+        let capacity = random.choose(&[1, 8, 64]);
+        corruptions += script_of_lines::<u64>(capacity, random);
+        corruptions += script_of_lines::<[u8; 3]>(capacity, random);
     }
     assert!(corruptions > 100, "the scripts hardly hurt: {corruptions}");
 }

@@ -66,6 +66,23 @@ pub(crate) fn tamper(raw: &Raw, random: &mut Random, capacity: u64) {
     }
 }
 
+/// One hostile act on a ring of `capacity` slots in the latency layout: mostly on a sequence word near the positions.
+pub(crate) fn tamper_lines(raw: &Raw, random: &mut Random, capacity: u64) {
+    if random.one_in(3) {
+        return tamper(raw, random, capacity);
+    }
+    let near = random.choose(&[raw.head(), raw.tail()]).wrapping_add(random.below(3));
+    let there = near.wrapping_add(1);
+    let sequence = match random.below(8) {
+        0..=3 => there,
+        4 => there.wrapping_sub(capacity),
+        5 => 0,
+        6 => position(random, near, capacity),
+        _ => there.wrapping_add(capacity),
+    };
+    raw.sequence(near, capacity).store(sequence, Ordering::Relaxed);
+}
+
 /// Garbage in every word of both sections.
 pub(crate) fn scribble_all(raw: &Raw, random: &mut Random) {
     for content in [CONTROL, DATA] {

@@ -2,11 +2,16 @@
 
 use crate::fixture::random::Random;
 use ringway::bytes::{self, Messages};
+use ringway::slots::Layout;
 use ringway::{
-    AttachError, Corruption, OpenError, RecvError, Region, SendError, Slot, TryRecvError, TrySendError, slots,
+    AttachError, Corruption, OpenError, RecvError, Region, SendError, Slot, TryRecvError, TrySendError,
+    WhenFull, slots,
 };
 use std::sync::Arc;
 use std::time::Duration;
+
+/// Mostly wait.
+const WHEN_FULL: [WhenFull; 3] = [WhenFull::Wait, WhenFull::Wait, WhenFull::DropNewest];
 
 /// What a call came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,6 +98,7 @@ impl Victim for bytes::Producer {
         let max = self.length_max() as u64;
         let len = random.choose(&[0, 1, 8, max - 1, max, max + 1, random.clone().below(max), 40]) as usize;
         let message = vec![0x5a; len];
+        self.set_when_full(random.choose(&WHEN_FULL));
         match random.below(7) {
             0 | 1 => outcome(self.try_send(&message)),
             2 if random.one_in(8) => outcome(self.send_until(&message, Duration::ZERO)),
@@ -175,7 +181,7 @@ impl Victim for bytes::Consumer {
     }
 }
 
-impl<T: Slot> Victim for slots::Producer<T> {
+impl<T: Slot, L: Layout> Victim for slots::Producer<T, L> {
     const IS_PRODUCER: bool = true;
 
     fn attach(region: &Arc<Region>) -> Result<Self, OpenError> {
@@ -184,13 +190,16 @@ impl<T: Slot> Victim for slots::Producer<T> {
 
     fn call(&mut self, random: &mut Random) -> Outcome {
         let value = T::new_zeroed();
+        let when_full = random.choose(&WHEN_FULL);
+        let is_dropping = when_full == WhenFull::DropNewest;
+        self.set_when_full(when_full);
         let count = random.below(self.capacity() + 3) as usize;
         match random.below(4) {
             0 => outcome(self.try_send(&value)),
             1 if random.one_in(8) => outcome(self.send_until(&value, Duration::ZERO)),
             1 | 2 => match self.try_send_many(&vec![value; count]) {
                 Ok(sent) => {
-                    assert!(sent <= count && sent as u64 <= self.capacity());
+                    assert!(sent <= count && (is_dropping || sent as u64 <= self.capacity()));
                     Outcome::Done
                 }
                 Err(error) => error.into(),
@@ -212,7 +221,7 @@ impl<T: Slot> Victim for slots::Producer<T> {
     }
 }
 
-impl<T: Slot> Victim for slots::Consumer<T> {
+impl<T: Slot, L: Layout> Victim for slots::Consumer<T, L> {
     const IS_PRODUCER: bool = false;
 
     fn attach(region: &Arc<Region>) -> Result<Self, OpenError> {

@@ -22,14 +22,19 @@ fn bytes_refused(capacity: u64) -> CapacityError {
 
 /// What every way of making a ring of slots says to a capacity.
 fn slots_refused<T: Slot>(capacity: u64) -> CapacityError {
+    slots_refused_in::<T, slots::Throughput>(capacity)
+}
+
+/// The same in any layout.
+fn slots_refused_in<T: Slot, L: slots::Layout>(capacity: u64) -> CapacityError {
     let named = Named::new("capacity");
     let config = config(capacity);
     let said = [
-        slots::anonymous::<T>(&config).map(drop),
-        slots::Producer::<T>::create(named.text(), &config).map(drop),
-        slots::Producer::<T>::open_or_create(named.text(), &config).map(drop),
-        slots::Consumer::<T>::create(named.text(), &config).map(drop),
-        slots::Consumer::<T>::open_or_create(named.text(), &config).map(drop),
+        slots::anonymous_in::<T, L>(&config).map(drop),
+        slots::Producer::<T, L>::create(named.text(), &config).map(drop),
+        slots::Producer::<T, L>::open_or_create(named.text(), &config).map(drop),
+        slots::Consumer::<T, L>::create(named.text(), &config).map(drop),
+        slots::Consumer::<T, L>::open_or_create(named.text(), &config).map(drop),
     ];
     the_same(said, &named)
 }
@@ -70,6 +75,14 @@ fn each_impossible_capacity_of_slots_has_its_own_error() {
     let capacity = 1 << 39;
     assert_eq!(slots_refused::<[u8; 3]>(capacity), CapacityError::TooLarge { capacity, max: 1 << 38 });
     assert_eq!(slots_refused::<[u8; 64]>(capacity), CapacityError::TooLarge { capacity, max: 1 << 34 });
+}
+
+#[test]
+fn a_slot_in_the_latency_layout_takes_a_line() {
+    assert_eq!(slots_refused_in::<u64, slots::Latency>(0), CapacityError::Zero);
+    let too_large = CapacityError::TooLarge { capacity: 1 << 35, max: 1 << 34 };
+    assert_eq!(slots_refused_in::<u64, slots::Latency>(1 << 35), too_large);
+    assert_eq!(slots_refused_in::<u8, slots::Latency>(1 << 35), too_large);
 }
 
 #[test]

@@ -28,6 +28,7 @@ fn every_error_is_one_phrase() {
     check(&corruption, &["40", "0xbad"]);
     check(&Corruption { position: 3, fault: Fault::Tail { tail: 77 } }, &["3", "77"]);
     check(&Corruption { position: 3, fault: Fault::Head { head: 78 } }, &["3", "78"]);
+    check(&Corruption { position: 3, fault: Fault::Sequence { sequence: 79 } }, &["3", "79"]);
     check(&AttachError::ProducerTaken, &[]);
     check(&AttachError::ConsumerTaken, &[]);
     check(&AttachError::ReadOnly, &[]);

@@ -2,7 +2,7 @@
 
 use crate::fixture::{Named, config};
 use ringway::bytes::{self, Consumer, Producer};
-use ringway::layout::{CONTROL, DATA, KIND_BYTES, KIND_SLOTS, KIND_VERSION};
+use ringway::layout::{CONTROL, DATA, KIND_BYTES, KIND_SLOTS, KIND_SLOTS_LATENCY, KIND_VERSION};
 use ringway::shm::layout::{FIRST_OWN, PAGE, PARAMETERS};
 use ringway::shm::{self, Blueprint, Rejected};
 use ringway::{CreateError, Fingerprint, Name, OpenError, Permissions, Region, Slot, slots};
@@ -48,11 +48,16 @@ fn refused_as_bytes(name: &Name) -> Rejected {
 }
 
 /// What every way to open the name as slots of `T` says.
-fn refused_as_slots<T: Slot + std::fmt::Debug>(name: &Name) -> Rejected {
-    let first = why(slots::Producer::<T>::open(name).unwrap_err());
-    assert_eq!(why(slots::Consumer::<T>::open(name).unwrap_err()), first);
-    assert_eq!(why_not_create(slots::Producer::<T>::open_or_create(name, &config(8)).unwrap_err()), first);
-    assert_eq!(why_not_create(slots::Consumer::<T>::open_or_create(name, &config(8)).unwrap_err()), first);
+fn refused_as_slots<T: Slot>(name: &Name) -> Rejected {
+    refused_as_slots_in::<T, slots::Throughput>(name)
+}
+
+/// The same in any layout.
+fn refused_as_slots_in<T: Slot, L: slots::Layout>(name: &Name) -> Rejected {
+    let first = why(slots::Producer::<T, L>::open(name).unwrap_err());
+    assert_eq!(why(slots::Consumer::<T, L>::open(name).unwrap_err()), first);
+    assert_eq!(why_not_create(slots::Producer::<T, L>::open_or_create(name, &config(8)).unwrap_err()), first);
+    assert_eq!(why_not_create(slots::Consumer::<T, L>::open_or_create(name, &config(8)).unwrap_err()), first);
     first
 }
 
@@ -73,6 +78,44 @@ fn bytes_are_no_slots_and_slots_no_bytes() {
     let kind = |found, expected| Rejected::Kind { found, expected };
     assert_eq!(refused_as_slots::<u64>(&of_bytes.0), kind(KIND_BYTES, KIND_SLOTS));
     assert_eq!(refused_as_bytes(&of_slots.0), kind(KIND_SLOTS, KIND_BYTES));
+}
+
+#[test]
+fn slots_in_one_layout_are_not_opened_in_the_other() {
+    let (close, apart) = (Named::new("throughput"), Named::new("latency"));
+    let _close = slots::Producer::<u64>::create(close.text(), &config(512)).unwrap();
+    let _apart = slots::Producer::<u64, slots::Latency>::create(apart.text(), &config(64)).unwrap();
+    let kind = |found, expected| Rejected::Kind { found, expected };
+    assert_eq!(refused_as_slots_in::<u64, slots::Latency>(&close.0), kind(KIND_SLOTS, KIND_SLOTS_LATENCY));
+    assert_eq!(refused_as_slots::<u64>(&apart.0), kind(KIND_SLOTS_LATENCY, KIND_SLOTS));
+    assert_eq!(refused_as_bytes(&apart.0), kind(KIND_SLOTS_LATENCY, KIND_BYTES));
+    let other = Rejected::Fingerprint { found: u64::FINGERPRINT, expected: i64::FINGERPRINT };
+    assert_eq!(refused_as_slots_in::<i64, slots::Latency>(&apart.0), other);
+    slots::Consumer::<u64, slots::Latency>::open(apart.text()).unwrap();
+}
+
+#[test]
+fn line_parameters_that_do_not_fit_the_type_are_refused() {
+    let cases: &[(&[u64], [u64; 2])] = &[
+        (&[512, 0, 8, 8], [PAGE, 4096]),
+        (&[0, 0, 8, 8], [PAGE, 4096]),
+        (&[3, 0, 8, 8], [PAGE, 4096]),
+        (&[64, 1, 8, 8], [PAGE, 4096]),
+        (&[64, 0, 64, 8], [PAGE, 4096]),
+        (&[64, 0, 8, 64], [PAGE, 4096]),
+        (&[1 << 58, 0, 8, 8], [PAGE, 4096]),
+        (&[64, 0, 8, 8, 1], [PAGE, 4096]),
+        (&[64, 0, 8, 8], [PAGE, 0]),
+    ];
+    for (parameters, lens) in cases {
+        let region = stranger(KIND_SLOTS_LATENCY, u64::FINGERPRINT, parameters, *lens);
+        let producer = slots::Producer::<u64, slots::Latency>::attach(&region).unwrap_err();
+        assert_eq!(why(producer), Rejected::Geometry, "{parameters:?} {lens:?}");
+        let consumer = slots::Consumer::<u64, slots::Latency>::attach(&region).unwrap_err();
+        assert_eq!(why(consumer), Rejected::Geometry, "{parameters:?} {lens:?}");
+    }
+    let region = stranger(KIND_SLOTS_LATENCY, u64::FINGERPRINT, &[64, 0, 8, 8], [PAGE, 4096]);
+    slots::Producer::<u64, slots::Latency>::attach(&region).unwrap();
 }
 
 #[test]

@@ -4,6 +4,7 @@ use crate::fixture::child::{Started, link, task};
 use crate::fixture::{LIMIT, Named, alone, config};
 use crate::message::{Numbered, Way, read, receive, send};
 use ringway::bytes::{self, Consumer, Producer};
+use ringway::slots::{Latency, Layout, Throughput};
 use ringway::{Region, Wrap, slots};
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
@@ -91,13 +92,21 @@ fn records_go_to_a_process_that_got_the_region_over_a_socket() {
 
 #[test]
 fn slots_go_to_another_process() {
+    slots_go::<Throughput>("exchange::slots_go_to_another_process");
+}
+
+#[test]
+fn slots_in_the_latency_layout_go_to_another_process() {
+    slots_go::<Latency>("exchange::slots_in_the_latency_layout_go_to_another_process");
+}
+
+fn slots_go<L: Layout>(test: &str) {
     if let Some(task) = task() {
         let words: Vec<&str> = task.split(' ').collect();
-        let mut tx = slots::Producer::<Numbered>::open(words[2]).unwrap();
+        let mut tx = slots::Producer::<Numbered, L>::open(words[2]).unwrap();
         return send_slots(&mut tx, 1, 0..words[1].parse().unwrap(), way_of(words[0]));
     }
     let _alone = alone();
-    let test = "exchange::slots_go_to_another_process";
     let rounds = [
         (512, COUNT, Way::Single),
         (512, COUNT, Way::Many),
@@ -106,7 +115,7 @@ fn slots_go_to_another_process() {
     ];
     for (capacity, count, way) in rounds {
         let named = Named::new("slots");
-        let mut rx = slots::Consumer::<Numbered>::create(named.text(), &config(capacity)).unwrap();
+        let mut rx = slots::Consumer::<Numbered, L>::create(named.text(), &config(capacity)).unwrap();
         let child = Started::new(test, &format!("{way:?} {count} {}", named.text()));
         let mut next = 0;
         let mut show = |value: &Numbered| {
@@ -132,8 +141,8 @@ fn slots_go_to_another_process() {
 }
 
 /// Sends numbered slots, in parts of up to 40.
-pub(crate) fn send_slots(
-    tx: &mut slots::Producer<Numbered>,
+pub(crate) fn send_slots<L: Layout>(
+    tx: &mut slots::Producer<Numbered, L>,
     sender: u64,
     numbers: impl Iterator<Item = u64>,
     way: Way,

@@ -7,44 +7,111 @@
 use crate::fixture::child::{Started, link, task};
 use crate::fixture::random::{Random, seeds};
 use crate::fixture::{LIMIT, Named, WRAPS, alone, config};
-use crate::message::{read, write};
+use crate::message::{Numbered, read, write};
 use ringway::bytes::{Consumer, Producer};
 use ringway::shm::primitive::{AtomicU32, Ordering};
-use ringway::{SendError, Wrap};
+use ringway::slots::{self, Latency};
+use ringway::{Region, SendError};
 use std::io::{Read, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
 const KILLS: u32 = 20;
 
-/// The child's part: receives and acknowledges, one by one, until it is killed.
-fn acknowledge(task: &str) {
-    let (verb, name) = task.split_once(' ').unwrap();
-    let mut rx = Consumer::open(name).unwrap();
-    let mut link = link();
-    let mut message = Vec::new();
-    loop {
-        if verb == "peek" {
-            let peek = rx.peek_until(LIMIT).unwrap();
-            let (_, number) = read(&peek.to_vec());
-            link.write_all(&number.to_le_bytes()).unwrap();
-            peek.release();
-        } else {
-            rx.recv_until(&mut message, LIMIT).unwrap();
-            let (_, number) = read(&message);
-            link.write_all(&number.to_le_bytes()).unwrap();
+/// A sender of numbers, and what it takes to have a receiver of them killed.
+trait Sender: Send {
+    fn region(&self) -> &Arc<Region>;
+
+    fn send(&mut self, number: u64, limit: Duration) -> Result<(), SendError>;
+
+    /// Takes the next number from a ring that has no consumer any more.
+    fn take(region: &Arc<Region>) -> Option<u64>;
+
+    /// The child's part: receives and acknowledges, one by one, until it is killed.
+    fn acknowledge(verb: &str, name: &str);
+}
+
+impl Sender for Producer {
+    fn region(&self) -> &Arc<Region> {
+        self.region()
+    }
+
+    fn send(&mut self, number: u64, limit: Duration) -> Result<(), SendError> {
+        let mut message = Vec::new();
+        write(1, number, &mut message);
+        self.send_until(&message, limit)
+    }
+
+    fn take(region: &Arc<Region>) -> Option<u64> {
+        let mut message = Vec::new();
+        Consumer::attach(region).unwrap().try_recv(&mut message).ok()?;
+        Some(read(&message).1)
+    }
+
+    fn acknowledge(verb: &str, name: &str) {
+        let mut rx = Consumer::open(name).unwrap();
+        let mut link = link();
+        let mut message = Vec::new();
+        loop {
+            if verb == "peek" {
+                let peek = rx.peek_until(LIMIT).unwrap();
+                let (_, number) = read(&peek.to_vec());
+                link.write_all(&number.to_le_bytes()).unwrap();
+                peek.release();
+            } else {
+                rx.recv_until(&mut message, LIMIT).unwrap();
+                let (_, number) = read(&message);
+                link.write_all(&number.to_le_bytes()).unwrap();
+            }
         }
     }
 }
 
+impl Sender for slots::Producer<Numbered, Latency> {
+    fn region(&self) -> &Arc<Region> {
+        self.region()
+    }
+
+    fn send(&mut self, number: u64, limit: Duration) -> Result<(), SendError> {
+        self.send_until(&Numbered::new(1, number), limit)
+    }
+
+    fn take(region: &Arc<Region>) -> Option<u64> {
+        let value = slots::Consumer::<Numbered, Latency>::attach(region).unwrap().try_recv().ok()?;
+        value.check();
+        Some(value.number)
+    }
+
+    fn acknowledge(verb: &str, name: &str) {
+        let mut rx = slots::Consumer::<Numbered, Latency>::open(name).unwrap();
+        let mut link = link();
+        loop {
+            if verb == "peek" {
+                let peek = rx.peek_until(LIMIT).unwrap();
+                let value = peek.read(0);
+                value.check();
+                link.write_all(&value.number.to_le_bytes()).unwrap();
+                peek.release();
+            } else {
+                let value = rx.recv_until(LIMIT).unwrap();
+                value.check();
+                link.write_all(&value.number.to_le_bytes()).unwrap();
+            }
+        }
+    }
+}
+
+fn acknowledge<S: Sender>(task: &str) {
+    let (verb, name) = task.split_once(' ').unwrap();
+    S::acknowledge(verb, name);
+}
+
 /// Sends numbers until told to end; says how many it sent.
-fn send_until_over(tx: &mut Producer, over: &AtomicU32) -> u64 {
-    let mut message = Vec::new();
+fn send_until_over(tx: &mut impl Sender, over: &AtomicU32) -> u64 {
     let mut number = 0;
     // Relaxed: the flag says nothing but itself.
     while over.load(Ordering::Relaxed) == 0 {
-        write(1, number, &mut message);
-        match tx.send_until(&message, Duration::from_millis(1)) {
+        match tx.send(number, Duration::from_millis(1)) {
             Ok(()) => number += 1,
             Err(SendError::TimedOut) => {}
             Err(error) => panic!("{error}"),
@@ -64,9 +131,14 @@ impl Drop for Over<'_> {
 
 /// Kills consumers of one ring, one after the other. `first` judges the first number that a successor acknowledged (or,
 /// at the end, found), by the number that would be next; every other must be the next one.
-fn succession(test: &str, verb: &str, wrap: Wrap, mut random: Random, first: fn(u64, u64)) {
-    let named = Named::new("killed-consumer");
-    let mut tx = Producer::create(named.text(), &config(4096).wrap(wrap)).unwrap();
+fn succession<S: Sender>(
+    test: &str,
+    verb: &str,
+    named: &Named,
+    mut tx: S,
+    mut random: Random,
+    first: fn(u64, u64),
+) {
     let region = Arc::clone(tx.region());
     let over = AtomicU32::new(0);
     std::thread::scope(|scope| {
@@ -94,11 +166,8 @@ fn succession(test: &str, verb: &str, wrap: Wrap, mut random: Random, first: fn(
         }
         drop(end);
         let sent = sender.join().unwrap();
-        let mut rx = Consumer::attach(&region).unwrap();
-        let mut message = Vec::new();
         let mut is_first = true;
-        while rx.try_recv(&mut message).is_ok() {
-            let (_, number) = read(&message);
+        while let Some(number) = S::take(&region) {
             if is_first {
                 first(number, next)
             } else {
@@ -111,30 +180,59 @@ fn succession(test: &str, verb: &str, wrap: Wrap, mut random: Random, first: fn(
     });
 }
 
-#[test]
-fn a_killed_consumer_loses_at_most_the_message_it_had() {
+/// By `recv`: what was being received may be lost.
+fn at_most_once(found: u64, next: u64) {
+    assert!(found == next || found == next + 1, "{found} where {next} would be next");
+}
+
+/// By `peek` and `release`: what was being received may come again.
+fn at_least_once(found: u64, next: u64) {
+    assert!(found == next || found + 1 == next, "{found} where {next} would be next");
+}
+
+fn of_bytes(test: &str, verb: &str, first: fn(u64, u64)) {
     if let Some(task) = task() {
-        return acknowledge(&task);
+        return acknowledge::<Producer>(&task);
     }
     let _alone = alone();
-    let test = "killed_consumer::a_killed_consumer_loses_at_most_the_message_it_had";
     for (seed, wrap) in seeds(2).zip(WRAPS) {
-        succession(test, "recv", wrap, seed.random(), |found, next| {
-            assert!(found == next || found == next + 1, "{found} where {next} would be next");
-        });
+        let named = Named::new("killed-consumer");
+        let tx = Producer::create(named.text(), &config(4096).wrap(wrap)).unwrap();
+        succession(test, verb, &named, tx, seed.random(), first);
+    }
+}
+
+fn of_slots(test: &str, verb: &str, first: fn(u64, u64)) {
+    if let Some(task) = task() {
+        return acknowledge::<slots::Producer<Numbered, Latency>>(&task);
+    }
+    let _alone = alone();
+    for seed in seeds(1) {
+        let named = Named::new("killed-consumer");
+        let tx = slots::Producer::<Numbered, Latency>::create(named.text(), &config(16)).unwrap();
+        succession(test, verb, &named, tx, seed.random(), first);
     }
 }
 
 #[test]
+fn a_killed_consumer_loses_at_most_the_message_it_had() {
+    let test = "killed_consumer::a_killed_consumer_loses_at_most_the_message_it_had";
+    of_bytes(test, "recv", at_most_once);
+}
+
+#[test]
 fn a_killed_consumer_that_peeks_loses_nothing() {
-    if let Some(task) = task() {
-        return acknowledge(&task);
-    }
-    let _alone = alone();
-    let test = "killed_consumer::a_killed_consumer_that_peeks_loses_nothing";
-    for (seed, wrap) in seeds(2).zip(WRAPS) {
-        succession(test, "peek", wrap, seed.random(), |found, next| {
-            assert!(found == next || found + 1 == next, "{found} where {next} would be next");
-        });
-    }
+    of_bytes("killed_consumer::a_killed_consumer_that_peeks_loses_nothing", "peek", at_least_once);
+}
+
+#[test]
+fn a_killed_consumer_in_the_latency_layout_loses_at_most_the_message_it_had() {
+    let test = "killed_consumer::a_killed_consumer_in_the_latency_layout_loses_at_most_the_message_it_had";
+    of_slots(test, "recv", at_most_once);
+}
+
+#[test]
+fn a_killed_consumer_in_the_latency_layout_that_peeks_loses_nothing() {
+    let test = "killed_consumer::a_killed_consumer_in_the_latency_layout_that_peeks_loses_nothing";
+    of_slots(test, "peek", at_least_once);
 }

@@ -7,6 +7,7 @@ use crate::fixture::random::{Random, seeds};
 use crate::fixture::{LIMIT, Named, WRAPS, alone, config};
 use crate::message::{Numbered, Way, read, send};
 use ringway::bytes::{Consumer, Producer};
+use ringway::slots::{Latency, Layout, Throughput};
 use ringway::{TryRecvError, slots};
 use std::io::Write;
 use std::time::Instant;
@@ -75,20 +76,28 @@ fn of_each_killed_producer_a_beginning_arrives() {
 
 #[test]
 fn of_each_killed_producer_of_slots_a_beginning_arrives() {
+    of_slots::<Throughput>("killed_producer::of_each_killed_producer_of_slots_a_beginning_arrives");
+}
+
+#[test]
+fn of_each_killed_producer_in_the_latency_layout_a_beginning_arrives() {
+    of_slots::<Latency>("killed_producer::of_each_killed_producer_in_the_latency_layout_a_beginning_arrives");
+}
+
+fn of_slots<L: Layout>(test: &str) {
     if let Some(task) = task() {
         let words: Vec<&str> = task.split(' ').collect();
         let sender: u64 = words[0].parse().unwrap();
-        let mut tx = slots::Producer::<Numbered>::open(words[1]).unwrap();
+        let mut tx = slots::Producer::<Numbered, L>::open(words[1]).unwrap();
         link().write_all(b"!").unwrap();
         let way = if sender % 2 == 0 { Way::Single } else { Way::Many };
         return send_slots(&mut tx, sender, 0.., way);
     }
     let _alone = alone();
-    let test = "killed_producer::of_each_killed_producer_of_slots_a_beginning_arrives";
     for seed in seeds(1) {
         let random = &mut seed.random();
         let named = Named::new("killed-slots");
-        let mut rx = slots::Consumer::<Numbered>::create(named.text(), &config(16)).unwrap();
+        let mut rx = slots::Consumer::<Numbered, L>::create(named.text(), &config(16)).unwrap();
         let mut total = 0;
         for sender in 0..u64::from(KILLS) {
             let mut child = Started::new(test, &format!("{sender} {}", named.text()));
