@@ -11,7 +11,10 @@ use crate::measure::Seat;
 
 /// Measures Ringway beside the kernel's channels, another ring, and the machine's own limits.
 ///
-/// Two processes, pinned to two cores where there are two, exchange messages over each system in turn. Every message is
+/// Two processes, pinned to two cores where there are two, exchange messages over each system in turn. In the groups
+/// latency and flow every wait polls, in the others every wait sleeps in the kernel: wakeup has round trips, on two cores
+/// and on one; death is the time from killing a process until another one that waits for it knows; blocked is the
+/// processor time that a waiting process uses per second while nothing comes. Every message is
 /// filled, and verified entirely: its number, each of its bytes and its checksum. A row of which a check failed shows
 /// the reason instead of a figure, and the exit status is 1. All systems take their samples in turns, several rounds of
 /// them, so that a disturbance from outside hits all alike; a row shows the median of its rounds and their range.
@@ -47,6 +50,9 @@ pub(crate) enum Role {
     /// The other party of a sample. The measuring process starts it.
     #[command(hide = true)]
     Peer(PeerArguments),
+    /// A process that keeps a core busy. The measuring process starts it.
+    #[command(hide = true)]
+    Burner(BurnerArguments),
 }
 
 /// What the measuring process says to its peer.
@@ -58,16 +64,35 @@ pub(crate) struct PeerArguments {
     /// The case's title.
     #[arg(long)]
     pub case: String,
+    /// Where it runs.
+    #[command(flatten)]
+    pub seat: SeatArguments,
+}
+
+/// What the measuring process says to a process that only keeps a core busy.
+#[derive(Args, Debug)]
+pub(crate) struct BurnerArguments {
+    /// Where it runs.
+    #[command(flatten)]
+    pub seat: SeatArguments,
+}
+
+/// What the measuring process says to every process that it starts.
+#[derive(Args, Debug)]
+pub(crate) struct SeatArguments {
     /// The core to stay on.
     #[arg(long)]
     pub core: Option<usize>,
+    /// Whether to give the core away at each poll.
+    #[arg(long)]
+    pub yields: bool,
     /// How long the sample may take, in milliseconds.
     #[arg(long)]
     pub limit_ms: u64,
     /// The process to end with.
     #[arg(long)]
     pub parent: i32,
-    /// The descriptors that were inherited: the control page's, then the system's.
+    /// The descriptors that were inherited: the control page's, then the system's if there is one.
     #[arg(long, value_delimiter = ',')]
     pub descriptors: Vec<RawFd>,
 }
@@ -77,15 +102,31 @@ impl PeerArguments {
     pub(crate) fn command_line(system: &str, case: Case, seat: Seat) -> Vec<String> {
         let mut line =
             vec!["peer".to_owned(), format!("--system={system}"), format!("--case={}", case.title())];
+        SeatArguments::extend(&mut line, seat);
+        line
+    }
+}
+
+impl BurnerArguments {
+    /// The command line that is read as these arguments, all but the descriptors.
+    pub(crate) fn command_line(seat: Seat) -> Vec<String> {
+        let mut line = vec!["burner".to_owned()];
+        SeatArguments::extend(&mut line, seat);
+        line
+    }
+}
+
+impl SeatArguments {
+    fn extend(line: &mut Vec<String>, seat: Seat) {
         line.push(format!("--limit-ms={}", seat.limit.as_millis()));
         line.push(format!("--parent={}", std::process::id()));
         line.extend(seat.core.map(|core| format!("--core={core}")));
-        line
+        line.extend(seat.yields.then(|| "--yields".to_owned()));
     }
 
-    /// What the peer has to know of the stage.
+    /// What the process has to know of the stage.
     pub(crate) fn seat(&self) -> Seat {
-        Seat { core: self.core, limit: Duration::from_millis(self.limit_ms) }
+        Seat { core: self.core, limit: Duration::from_millis(self.limit_ms), yields: self.yields }
     }
 }
 
@@ -96,13 +137,13 @@ mod tests {
     #[test]
     fn the_peer_reads_what_the_measuring_process_says() {
         let case = Case::Records { length: 1024, batched: true };
-        let seat = Seat { core: Some(3), limit: Duration::from_secs(4) };
+        let seat = Seat { core: Some(3), limit: Duration::from_secs(4), yields: true };
         let mut line = PeerArguments::command_line("mailbox (again)", case, seat);
         line.insert(0, "ringway-bench".to_owned());
         line.extend(["--descriptors".to_owned(), "5,7".to_owned()]);
         let Some(Role::Peer(read)) = Arguments::parse_from(line).role else { panic!("no peer") };
         assert_eq!((read.system.as_str(), Case::find(&read.case)), ("mailbox (again)", Some(case)));
-        assert_eq!((read.seat().core, read.seat().limit), (seat.core, seat.limit));
-        assert_eq!(read.descriptors, [5, 7]);
+        assert_eq!(read.seat.seat(), seat);
+        assert_eq!(read.seat.descriptors, [5, 7]);
     }
 }

@@ -156,6 +156,19 @@ impl Control {
         await_word(&self.layout().done.word, step, deadline)
     }
 
+    /// Near: as [`await_done`](Self::await_done), but sleeps between its looks.
+    ///
+    /// # Errors
+    ///
+    /// As [`Wait::poll`](crate::wait::Wait::poll).
+    pub(crate) fn await_done_napping(&self, step: u64, deadline: &Deadline<'_>) -> Result<(), Halt> {
+        // Acquire: pairs with the Release in `tell_done`.
+        while self.layout().done.word.load(Ordering::Acquire) != step {
+            deadline.nap()?;
+        }
+        Ok(())
+    }
+
     /// Far: waits for order number `step`.
     ///
     /// # Errors

@@ -1,10 +1,14 @@
 //! What a system has to offer to be measured: how its two ends come to be, and how they move messages.
 //!
-//! All verbs block by polling (see [`wait`](crate::wait)) and give up by `Err`. They are called in loops that are
-//! compiled for each system by itself, so mark them `#[inline]`.
+//! All verbs block and give up by `Err`. They block by polling (see [`wait`](crate::wait)), or, where the [`Shape`] says
+//! so, by sleeping in the kernel: until the deadline at most, or in a system call that a signal ends, which the
+//! [alarm](crate::alarm) sends then. They are called in loops that are compiled for each system by itself, so mark them
+//! `#[inline]`.
 
 use std::io;
 use std::os::fd::OwnedFd;
+
+use rustix::process::Pid;
 
 use crate::wait::{Deadline, Halt};
 
@@ -15,6 +19,8 @@ pub(crate) struct Shape {
     pub length: usize,
     /// Whether messages are sent and received many at a time.
     pub batched: bool,
+    /// Whether every wait sleeps in the kernel until what it waits for is there. Otherwise every wait polls.
+    pub sleeps: bool,
 }
 
 /// A channel between two processes. The near end is the measuring process's: the producer, or the caller of round
@@ -66,6 +72,26 @@ pub(crate) trait Caller {
     ///
     /// As [`send`](Self::send).
     fn receive(&mut self, message: &mut [u8; 64], deadline: &Deadline<'_>) -> Result<(), Halt>;
+}
+
+/// The near end of a channel that tells of its peer's death. The far end is whatever the peer holds when it is killed.
+pub(crate) trait Mourner: Send {
+    /// Learns who the peer is, once it has attached.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps the peer from being waited for.
+    fn meet(&mut self, _peer: Pid) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Sleeps in the kernel until the peer is dead. Called once, by a thread that does nothing else; no signal ends its
+    /// system calls, so that they need the deadline.
+    ///
+    /// # Errors
+    ///
+    /// `Late` after the deadline, or whatever else came instead.
+    fn mourn(&mut self, deadline: &Deadline<'_>) -> Result<(), Halt>;
 }
 
 /// The sending end of a flow of 8-byte messages.

@@ -22,7 +22,7 @@ struct Figure<'a> {
     median: Option<f64>,
     min: Option<f64>,
     max: Option<f64>,
-    /// The bare line's round trip beside the row's samples: the median of them, and the longest.
+    /// The bare line's round trip beside the row's samples, where the case has one: the median of them, and the longest.
     line_ns: Option<f64>,
     line_max_ns: Option<f64>,
     placement: &'a str,

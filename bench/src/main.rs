@@ -9,7 +9,8 @@
 //!                                     endpoint: what a system offers; systems: all of them
 //! ```
 //!
-//! This process measures; for each sample it starts itself once more as the peer. `--help` says what is measured and
+//! This process measures; for each sample it starts itself once more as the peer. The groups `death` and `blocked` do not
+//! exchange messages as fast as they can, and have instead of `sample` and `work` a module of their name. `--help` says what is measured and
 //! how to read it; [`systems`] says how to add a system.
 //!
 //! What it deliberately does not do: compare figures of different runs or of different machines.
@@ -30,12 +31,17 @@ use crate::place::{Machine, Placement};
 use crate::progress::Progress;
 use crate::schedule::Schedule;
 
+mod alarm;
 mod args;
+mod blocked;
 mod boxes;
 mod case;
 mod clock;
 mod control;
+mod death;
 mod endpoint;
+mod futex;
+mod held;
 mod json;
 mod load;
 mod measure;
@@ -46,6 +52,7 @@ mod progress;
 mod sample;
 mod schedule;
 mod shared;
+mod sleeping;
 mod summary;
 mod systems;
 mod table;
@@ -56,6 +63,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = match &arguments.role {
         Some(Role::Peer(peer)) => follow(peer).map(|()| true),
+        Some(Role::Burner(burner)) => measure::run_burner(burner).map(|()| true),
         None => lead(&arguments),
     };
     match outcome {

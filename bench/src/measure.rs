@@ -6,11 +6,13 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use crate::args::PeerArguments;
+use crate::alarm::Alarm;
+use crate::args::{BurnerArguments, PeerArguments, SeatArguments};
 use crate::case::Case;
 use crate::clock::Clock;
 use crate::control::Control;
 use crate::endpoint::{Channel, ThreadChannel};
+use crate::held;
 use crate::peer::{self, Peer};
 use crate::place::{self, Placement};
 use crate::sample::{self, Lengths, Plan, Sample};
@@ -63,21 +65,29 @@ impl Job {
 }
 
 /// What a follower has to know of the stage.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Seat {
     /// The core it is pinned to.
     pub core: Option<usize>,
     /// How long it may take.
     pub limit: Duration,
+    /// Whether it gives its core away at each poll.
+    pub yields: bool,
 }
 
 impl Seat {
-    fn of(stage: &Stage<'_>) -> Self {
-        Self { core: stage.placement.consumer(), limit: stage.lengths.limit }
+    /// The follower's on a stage.
+    pub(crate) fn of(stage: &Stage<'_>) -> Self {
+        Self {
+            core: stage.placement.consumer(),
+            limit: stage.lengths.limit,
+            yields: stage.placement.yields(),
+        }
     }
 
-    fn deadline(self, control: &Control) -> Deadline<'_> {
-        Deadline::new(self.limit, control.stop_word(), self.core.is_none())
+    /// The end of a sample that starts now. It is the same for both parties.
+    pub(crate) fn deadline(self, control: &Control) -> Deadline<'_> {
+        Deadline::new(self.limit, control.stop_word(), self.yields)
     }
 }
 
@@ -96,7 +106,10 @@ where
         .map_err(|error| format!("no peer: {error}"))?;
     // The far end is the peer's alone from now on: when it goes, the channel closes.
     drop(descriptors);
+    let _alarm = set_alarm(case, stage.lengths.limit).map_err(|error| format!("no alarm: {error}"))?;
     let sampled = conduct(stage, case, &control, |run, ticks| W::near(&mut near, run, stage.clock, ticks));
+    // A peer that sleeps until this party does something sees, where its channel shows it, that this party is gone.
+    drop(near);
     join(sampled, peer.finish())
 }
 
@@ -108,6 +121,7 @@ where
 {
     let mut descriptors = descriptors.into_iter();
     let control = Control::attach(descriptors.next().ok_or(io::ErrorKind::InvalidInput)?)?;
+    let _alarm = set_alarm(case, seat.limit)?;
     let followed = place::pin(seat.core)
         .and_then(|()| C::attach(case.shape(), descriptors.collect()))
         .and_then(|mut far| {
@@ -117,6 +131,11 @@ where
         control.stop();
     }
     followed
+}
+
+/// What ends the system calls of a case that sleeps in them.
+fn set_alarm(case: Case, limit: Duration) -> io::Result<Option<Alarm>> {
+    case.shape().sleeps.then(|| Alarm::set(limit)).transpose()
 }
 
 /// The measuring party's part of [`Job::Threads`].
@@ -152,7 +171,7 @@ fn conduct(
     control: &Control,
     mut work: impl FnMut(crate::work::Run<'_>, &mut [u32]) -> Result<(), Halt>,
 ) -> Result<Sample, Halt> {
-    let deadline = Deadline::new(stage.lengths.limit, control.stop_word(), stage.placement.yields());
+    let deadline = Seat::of(stage).deadline(control);
     let plan = Plan { case, lengths: stage.lengths, clock: stage.clock };
     let sampled = sample::lead(plan, control, &deadline, &mut work);
     if sampled.is_err() {
@@ -161,8 +180,8 @@ fn conduct(
     sampled
 }
 
-/// The sample, or the reason of the party that failed first: one that was stopped only says so.
-fn join(sampled: Result<Sample, Halt>, followed: Result<(), String>) -> Result<Sample, String> {
+/// What was measured, or the reason of the party that failed first: one that was stopped only says so.
+pub(crate) fn join<T>(sampled: Result<T, Halt>, followed: Result<(), String>) -> Result<T, String> {
     let stopped = Halt::Stopped.to_string();
     match (sampled, followed) {
         (Ok(sample), Ok(())) => Ok(sample),
@@ -178,13 +197,29 @@ fn join(sampled: Result<Sample, Halt>, followed: Result<(), String>) -> Result<S
 ///
 /// Whatever kept it from taking part to the end.
 pub(crate) fn run_peer(arguments: &PeerArguments, job: Option<Job>) -> io::Result<()> {
-    let descriptors = peer::inherited(&arguments.descriptors)?;
-    peer::end_with(arguments.parent)?;
+    let descriptors = take_seat(&arguments.seat)?;
     let case = Case::find(&arguments.case).ok_or(io::ErrorKind::InvalidInput)?;
     match job {
-        Some(Job::Processes { follow, .. }) => follow(&arguments.seat(), case, descriptors),
+        Some(Job::Processes { follow, .. }) => follow(&arguments.seat.seat(), case, descriptors),
         _ => Err(io::ErrorKind::InvalidInput.into()),
     }
+}
+
+/// The life of a process that keeps a core busy.
+///
+/// # Errors
+///
+/// Always: it does not end by itself unless it is forgotten.
+pub(crate) fn run_burner(arguments: &BurnerArguments) -> io::Result<()> {
+    let descriptors = take_seat(&arguments.seat)?;
+    held::burn(&arguments.seat.seat(), descriptors)
+}
+
+/// What this process inherited. It ends with its parent from now on.
+fn take_seat(arguments: &SeatArguments) -> io::Result<Vec<OwnedFd>> {
+    let descriptors = peer::inherited(&arguments.descriptors)?;
+    peer::end_with(arguments.parent)?;
+    Ok(descriptors)
 }
 
 #[cfg(test)]
@@ -247,7 +282,7 @@ mod tests {
 
     #[test]
     fn the_party_that_failed_first_gives_the_reason() {
-        let reason = |halt, complaint: &str| join(Err(halt), Err(complaint.to_owned())).unwrap_err();
+        let reason = |halt, complaint: &str| join::<()>(Err(halt), Err(complaint.to_owned())).unwrap_err();
         assert_eq!(reason(Halt::Stopped, "message 5 came where 4 was due"), "message 5 came where 4 was due");
         assert_eq!(reason(Halt::Late, "the peer gave up"), "not done by the deadline");
         assert_eq!(reason(Halt::Late, "killed"), "not done by the deadline; the peer: killed");

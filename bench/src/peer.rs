@@ -7,13 +7,13 @@
 
 use std::io::{self, Read};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::io::{FdFlags, fcntl_setfd};
-use rustix::process::{Signal, getppid, set_parent_process_death_signal};
+use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
 
 /// How long a peer may take to leave once it has nothing more to do.
 const LEAVE: Duration = Duration::from_secs(1);
@@ -49,6 +49,33 @@ impl Peer {
         Ok(Self { child: command.spawn()? })
     }
 
+    /// Its id, if it has one.
+    pub(crate) fn id(&self) -> Option<Pid> {
+        i32::try_from(self.child.id()).ok().and_then(Pid::from_raw)
+    }
+
+    /// Sends the signal that kills it.
+    ///
+    /// # Errors
+    ///
+    /// The kernel's refusal.
+    pub(crate) fn kill(&mut self) -> io::Result<()> {
+        self.child.kill()
+    }
+
+    /// Waits until a peer that was killed is gone.
+    ///
+    /// # Errors
+    ///
+    /// How it ended, if not by that.
+    pub(crate) fn reap_killed(mut self) -> Result<(), String> {
+        let status = self.child.wait().map_err(|error| format!("the peer cannot be awaited: {error}"))?;
+        if status.signal() == Some(Signal::KILL.as_raw()) {
+            return Ok(());
+        }
+        Err(self.complaint(status))
+    }
+
     /// Waits for the peer to leave, kills it when it does not, and says what it complained about, if anything.
     ///
     /// # Errors
@@ -60,14 +87,19 @@ impl Peer {
         if status.success() {
             return Ok(());
         }
+        Err(self.complaint(status))
+    }
+
+    /// What a peer that ended with `status` said last, or else the status.
+    fn complaint(&mut self, status: ExitStatus) -> String {
         let mut complaint = String::new();
         if let Some(mut stream) = self.child.stderr.take() {
             // What cannot be read is not reported: the exit status below still is.
             _ = stream.read_to_string(&mut complaint);
         }
         match complaint.lines().rfind(|line| !line.trim().is_empty()) {
-            Some(line) => Err(line.trim().to_owned()),
-            None => Err(format!("the peer ended with {status}")),
+            Some(line) => line.trim().to_owned(),
+            None => format!("the peer ended with {status}"),
         }
     }
 

@@ -1,7 +1,8 @@
 //! Which cores the two parties run on, and what machine this is.
 //!
 //! The producer (which is also the party that starts a round trip) takes the first core this process may use, the
-//! consumer the second. With one core nobody is pinned and every wait gives the core away at each poll.
+//! consumer the second. Where a case wants both on one core it is the first. With one core nobody is pinned. Whoever polls
+//! on a core that the other party needs gives it away at each poll.
 
 use std::{fmt, fs, io};
 
@@ -10,7 +11,7 @@ use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 /// The cores of the two parties.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Placement {
-    /// Each party is pinned to a core of its own.
+    /// Each party is pinned to a core: of its own, or the same one where a case has them together.
     Pinned { producer: usize, consumer: usize },
     /// There is one core only, or pinning is refused: the parties run wherever the kernel puts them.
     Shared,
@@ -26,9 +27,20 @@ impl Placement {
         }
     }
 
+    /// Both parties on the producer's core.
+    pub(crate) fn together(self) -> Self {
+        match self {
+            Self::Pinned { producer, .. } => Self::Pinned { producer, consumer: producer },
+            Self::Shared => Self::Shared,
+        }
+    }
+
     /// Whether a waiting party has to give its core away for the other to get on.
     pub(crate) fn yields(self) -> bool {
-        self == Self::Shared
+        match self {
+            Self::Pinned { producer, consumer } => producer == consumer,
+            Self::Shared => true,
+        }
     }
 
     /// The producer's core.
@@ -58,6 +70,9 @@ impl Placement {
 impl fmt::Display for Placement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Pinned { producer, consumer } if producer == consumer => {
+                write!(f, "both on core {producer}")
+            }
             Self::Pinned { producer, consumer } => write!(f, "cores {producer}, {consumer}"),
             Self::Shared => f.write_str("unpinned"),
         }
@@ -120,7 +135,7 @@ impl Machine {
 }
 
 /// The value of the first line `key : value`.
-fn fact<'a>(facts: &'a str, key: &str) -> Option<&'a str> {
+pub(crate) fn fact<'a>(facts: &'a str, key: &str) -> Option<&'a str> {
     facts
         .lines()
         .filter_map(|line| line.split_once(':'))
@@ -149,6 +164,8 @@ mod tests {
     #[test]
     fn one_core_is_shared_by_yielding() {
         assert!(Placement::Shared.yields());
-        assert!(!Placement::Pinned { producer: 0, consumer: 1 }.yields());
+        let apart = Placement::Pinned { producer: 2, consumer: 3 };
+        assert!(!apart.yields() && apart.together().yields());
+        assert_eq!(apart.together().to_string(), "both on core 2");
     }
 }

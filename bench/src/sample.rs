@@ -42,8 +42,8 @@ pub(crate) struct Lengths {
 pub(crate) struct Sample {
     /// The figures of the case's metrics, in their order.
     pub figures: Vec<(Metric, f64)>,
-    /// The bare line's round trip just before.
-    pub line_ns: f64,
+    /// The bare line's round trip just before, where the case has one beside it.
+    pub line_ns: Option<f64>,
 }
 
 /// The measuring party's loop of a case. It notes round trips in the slice, which has as many elements.
@@ -103,11 +103,14 @@ pub(crate) fn lead(
     work: &mut LeadLoop<'_>,
 ) -> Result<Sample, Halt> {
     let mut leader = Leader { control, deadline, step: 0 };
-    let trip_ns = leader.line(0, LINE_TRIPS)?;
-    let line_count = count_for(plan.lengths.line, trip_ns);
-    let line_ns = leader.line(LINE_TRIPS, line_count)?;
+    let mut line_ns = None;
+    if plan.case.has_line() {
+        let trip_ns = leader.line(0, LINE_TRIPS)?;
+        let line_count = count_for(plan.lengths.line, trip_ns);
+        line_ns = Some(leader.line(LINE_TRIPS, line_count)?);
+    }
 
-    let is_timed = plan.case == Case::RoundTrip;
+    let is_timed = plan.case.has_round_trips();
     let mut ticks = Vec::new();
     let mut first = 0;
     let mut run = |count: u64| {
@@ -141,7 +144,7 @@ pub(crate) fn lead(
     leader.together(Order::End, || Ok(()))?;
 
     let figures = if is_timed {
-        trip_figures(&ticks, plan.clock)
+        percentiles(&ticks, |ticks| plan.clock.nanoseconds(ticks))
     } else {
         let rate = count as f64 * 1e9 / elapsed;
         vec![(Metric::Rate, rate), (Metric::Bandwidth, rate * plan.case.shape().length as f64)]
@@ -181,22 +184,22 @@ fn count_for(length: Duration, each_ns: f64) -> u64 {
     ((length.as_nanos() as f64 / each_ns) as u64).max(1)
 }
 
-/// The figures of timed round trips.
-fn trip_figures(ticks: &[u32], clock: &Clock) -> Vec<(Metric, f64)> {
+/// The figures of things that were timed one by one, in ticks of which `nanoseconds` says how long they are.
+pub(crate) fn percentiles(ticks: &[u32], nanoseconds: impl Fn(f64) -> f64) -> Vec<(Metric, f64)> {
     let bounds = Histogram::<u64>::new_with_bounds(1, u64::from(u32::MAX), 3);
     let Ok(mut histogram) = bounds else { return Vec::new() };
     for &elapsed in ticks {
         histogram.saturating_record(u64::from(elapsed));
     }
     let sum: u64 = ticks.iter().map(|&elapsed| u64::from(elapsed)).sum();
-    let at = |quantile| clock.nanoseconds(mid_quantile(&histogram, quantile));
+    let at = |quantile| nanoseconds(mid_quantile(&histogram, quantile));
     let max = ticks.iter().copied().max().unwrap_or(0);
     vec![
         (Metric::P50, at(0.5)),
         (Metric::P99, at(0.99)),
         (Metric::P999, at(0.999)),
-        (Metric::Max, clock.nanoseconds(f64::from(max))),
-        (Metric::Mean, clock.nanoseconds(sum as f64) / ticks.len().max(1) as f64),
+        (Metric::Max, nanoseconds(f64::from(max))),
+        (Metric::Mean, nanoseconds(sum as f64) / ticks.len().max(1) as f64),
     ]
 }
 
@@ -245,10 +248,9 @@ mod tests {
 
     #[test]
     fn percentiles_come_from_all_round_trips() {
-        let clock = Clock::new(false);
         let ticks: Vec<u32> = (1..=1000).collect();
         let figures: Vec<u64> =
-            trip_figures(&ticks, &clock).iter().map(|(_, ns)| ns.round() as u64).collect();
+            percentiles(&ticks, |ticks| ticks).iter().map(|(_, ns)| ns.round() as u64).collect();
         assert_eq!(figures, [501, 991, 1000, 1000, 501]);
     }
 }

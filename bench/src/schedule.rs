@@ -13,7 +13,7 @@ use crate::sample::{Lengths, Sample};
 use crate::systems::System;
 
 /// How long all samples take together, about.
-const TOTAL: Duration = Duration::from_secs(28);
+const TOTAL: Duration = Duration::from_secs(40);
 
 /// What a sample takes besides its timed run: starting and ending a peer, the line, the warm-up.
 const OVERHEAD: Duration = Duration::from_millis(20);
@@ -27,6 +27,19 @@ const TRIP_TIMED: Duration = Duration::from_millis(25);
 const FLOW_ROUNDS: u32 = 5;
 const TIMED_MIN: Duration = Duration::from_millis(40);
 const TIMED_MAX: Duration = Duration::from_millis(120);
+
+/// Rounds of round trips that sleep, and how long each times.
+const WAKEUP_ROUNDS: u32 = 7;
+const WAKEUP_TIMED: Duration = Duration::from_millis(50);
+
+/// Rounds of deaths, and for how long each kills: some dozens of peers, which takes longer on busy cores.
+const DEATH_ROUNDS: u32 = 3;
+const IDLE_TIMED: Duration = Duration::from_millis(150);
+const BUSY_TIMED: Duration = Duration::from_millis(500);
+
+/// Rounds of waiting while nothing comes, and how long each waits.
+const BLOCKED_ROUNDS: u32 = 2;
+const BLOCKED_TIMED: Duration = Duration::from_millis(600);
 
 /// The shortest timed run of a schedule that is late.
 const TIMED_LATE: Duration = Duration::from_millis(10);
@@ -91,10 +104,18 @@ pub(crate) struct Rounds {
 /// The rounds of all rows.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Schedule {
-    /// Of round trips.
+    /// Of round trips that poll.
     pub latency: Rounds,
     /// Of flows.
     pub flow: Rounds,
+    /// Of round trips that sleep.
+    pub wakeup: Rounds,
+    /// Of deaths on idle cores.
+    pub idle: Rounds,
+    /// Of deaths on busy cores.
+    pub busy: Rounds,
+    /// Of waiting.
+    pub blocked: Rounds,
 }
 
 impl Schedule {
@@ -104,28 +125,48 @@ impl Schedule {
             let (line, warm) = (Duration::from_micros(500), Duration::from_millis(2));
             let lengths = Lengths { line, warm, timed: Duration::from_millis(10), limit: LIMIT };
             let quick = Rounds { rounds: 2, lengths };
-            return Self { latency: quick, flow: quick };
+            return Self {
+                latency: quick,
+                flow: quick,
+                wakeup: quick,
+                idle: quick,
+                busy: quick,
+                blocked: quick,
+            };
         }
-        let trips = entries.iter().filter(|entry| entry.case == Case::RoundTrip).count();
-        Self::of_rows(trips as u32, (entries.len() - trips) as u32)
+        let (flows, others): (Vec<Entry>, Vec<Entry>) =
+            entries.iter().cloned().partition(|entry| entry.case.is_flow());
+        // What the others take does not depend on the time that is left for flows.
+        let left = TOTAL.saturating_sub(Self::of_flows(0, TOTAL).planned(&others));
+        Self::of_flows(flows.len() as u32, left)
     }
 
-    /// The schedule for so many rows of round trips and of flows: flows take what time round trips leave.
-    fn of_rows(trips: u32, flows: u32) -> Self {
-        let left = TOTAL.saturating_sub((TRIP_TIMED + OVERHEAD) * TRIP_ROUNDS * trips);
+    /// The schedule for so many rows of flows, which take what time the others leave.
+    fn of_flows(flows: u32, left: Duration) -> Self {
         let share = left / (flows * FLOW_ROUNDS).max(1);
         let timed = share.saturating_sub(OVERHEAD).clamp(TIMED_MIN, TIMED_MAX);
         let (line, warm) = (Duration::from_millis(2), Duration::from_millis(6));
-        let lengths = |timed| Lengths { line, warm, timed, limit: LIMIT };
+        let rounds = |rounds, timed| Rounds { rounds, lengths: Lengths { line, warm, timed, limit: LIMIT } };
         Self {
-            latency: Rounds { rounds: TRIP_ROUNDS, lengths: lengths(TRIP_TIMED) },
-            flow: Rounds { rounds: FLOW_ROUNDS, lengths: lengths(timed) },
+            latency: rounds(TRIP_ROUNDS, TRIP_TIMED),
+            flow: rounds(FLOW_ROUNDS, timed),
+            wakeup: rounds(WAKEUP_ROUNDS, WAKEUP_TIMED),
+            idle: rounds(DEATH_ROUNDS, IDLE_TIMED),
+            busy: rounds(DEATH_ROUNDS, BUSY_TIMED),
+            blocked: rounds(BLOCKED_ROUNDS, BLOCKED_TIMED),
         }
     }
 
     /// The rounds of a case.
     pub(crate) fn rounds(self, case: Case) -> Rounds {
-        if case == Case::RoundTrip { self.latency } else { self.flow }
+        match case {
+            Case::RoundTrip => self.latency,
+            Case::Slots { .. } | Case::Records { .. } => self.flow,
+            Case::Wakeup { .. } => self.wakeup,
+            Case::Death { busy: false } => self.idle,
+            Case::Death { busy: true } => self.busy,
+            Case::Blocked => self.blocked,
+        }
     }
 
     /// What the samples of these entries are to take together.
@@ -161,7 +202,7 @@ pub(crate) fn run(
         if left < planned {
             lengths.timed = lengths.timed.mul_f64(left.div_duration_f64(planned)).max(TIMED_LATE);
         }
-        let stage = Stage { lengths, ..stage };
+        let stage = Stage { lengths, placement: case.placement(stage.placement), ..stage };
         let mut of_case: Vec<_> =
             entries.iter().zip(&mut rows).filter(|(entry, _)| entry.case == case).collect();
         for round in 1..=rounds {
@@ -183,7 +224,7 @@ fn row(entry: &Entry, placement: Placement) -> Row {
     Row {
         case: entry.case,
         system: entry.system.clone(),
-        placement: entry.job.placement(placement),
+        placement: entry.job.placement(entry.case.placement(placement)),
         samples: Ok(Vec::new()),
     }
 }
@@ -207,9 +248,17 @@ mod tests {
 
     #[test]
     fn many_rows_have_shorter_samples() {
-        let timed = |flows| Schedule::of_rows(9, flows).flow.lengths.timed;
+        let timed = |flows| Schedule::of_flows(flows, Duration::from_secs(20)).flow.lengths.timed;
         assert_eq!(timed(5), TIMED_MAX);
         assert_eq!(timed(1000), TIMED_MIN);
         assert!((TIMED_MIN..TIMED_MAX).contains(&timed(60)));
+    }
+
+    #[test]
+    fn all_rows_together_fit_the_time() {
+        let entries = entries(&systems::all(), &[]);
+        let planned = Schedule::new(&entries, false).planned(&entries);
+        assert!(planned <= TOTAL + TOTAL / 5, "{planned:?}");
+        assert!(Schedule::new(&entries, true).planned(&entries) < TOTAL / 4);
     }
 }

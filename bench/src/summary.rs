@@ -51,12 +51,11 @@ impl<'a> Summary<'a> {
         let metric = case.metrics()[0];
         let medians =
             self.of_case(case).filter_map(|row| Some((row.system.as_str(), spread(row, metric)?.median)));
-        let floor = if case == Case::RoundTrip { "mailbox" } else { "copy" };
-        if let Some(found) = medians.clone().find(|(system, _)| *system == floor) {
+        if let Some(found) = medians.clone().find(|(system, _)| *system == case.floor()) {
             return Some(found);
         }
         // The shortest time, or the highest rate.
-        let sign = if case == Case::RoundTrip { -1.0 } else { 1.0 };
+        let sign = if case.is_flow() { 1.0 } else { -1.0 };
         medians.max_by(|(_, a), (_, b)| (sign * a).total_cmp(&(sign * b)))
     }
 
@@ -79,10 +78,10 @@ pub(crate) fn spread(row: &Row, metric: Metric) -> Option<Spread> {
     Spread::of(figures.filter(|(name, _)| *name == metric).map(|&(_, value)| value).collect())
 }
 
-/// The bare line's round trips beside a row, one per sample.
+/// The bare line's round trips beside a row, one per sample, where the case has them.
 pub(crate) fn line(row: &Row) -> Option<Spread> {
     let samples = row.samples.as_ref().ok()?;
-    Spread::of(samples.iter().map(|sample| sample.line_ns).collect())
+    Spread::of(samples.iter().filter_map(|sample| sample.line_ns).collect())
 }
 
 /// How many times the shortest round trip of the line a longer one may be before its row counts as disturbed.
@@ -118,42 +117,103 @@ impl Target {
     }
 }
 
-/// The targets, with what came out.
-pub(crate) fn targets(summary: Summary<'_>) -> Vec<Target> {
-    let p50 = |system| summary.median(Case::RoundTrip, system, Metric::P50);
-    let rate = |case, system| summary.median(case, system, Metric::Rate);
-    let ratio = |value: Option<f64>, reference: Option<f64>| Some(value? / reference?);
+/// A figure of a row: the case, the system, what of it.
+type Place = (Case, &'static str, Metric);
+
+/// What is bounded: one figure, or one divided by another.
+struct Aim {
+    name: &'static str,
+    is_ceiling: bool,
+    bound: f64,
+    figure: Place,
+    reference: Option<Place>,
+}
+
+/// At most `bound`.
+fn ceiling(name: &'static str, bound: f64, figure: Place, reference: Option<Place>) -> Aim {
+    Aim { name, is_ceiling: true, bound, figure, reference }
+}
+
+/// At least `bound`.
+fn floor(name: &'static str, bound: f64, figure: Place, reference: Option<Place>) -> Aim {
+    Aim { name, is_ceiling: false, bound, figure, reference }
+}
+
+/// All that is aimed at, whether there are systems for it or not.
+fn aims() -> Vec<Aim> {
+    let p50 = |case, system| (case, system, Metric::P50);
+    let trip = |system| p50(Case::RoundTrip, system);
+    let rate = |case, system| (case, system, Metric::Rate);
     let (slot, slots) = (Case::Slots { batched: false }, Case::Slots { batched: true });
     let record = |length| Case::Records { length, batched: false };
-    let target = |name, value, bound| Target { name, value, bound, is_ceiling: false, unit: None };
-    let ceiling = |name, value, bound| Target { is_ceiling: true, ..target(name, value, bound) };
+    let (apart, together) = (Case::Wakeup { together: false }, Case::Wakeup { together: true });
+    let busy = Case::Death { busy: true };
     vec![
         ceiling(
             "64 B round trip, p50: ringway slots / mailbox",
-            ratio(p50("ringway slots"), p50("mailbox")),
             1.2,
+            trip("ringway slots"),
+            Some(trip("mailbox")),
+        ),
+        ceiling(
+            "64 B round trip, p50: ringway slots, latency layout / mailbox",
+            1.1,
+            trip("ringway slots, latency layout"),
+            Some(trip("mailbox")),
         ),
         ceiling(
             "64 B round trip, p50: ringway bytes / mailbox",
-            ratio(p50("ringway bytes"), p50("mailbox")),
             1.2,
+            trip("ringway bytes"),
+            Some(trip("mailbox")),
         ),
-        target("8 B slot: ringway / rtrb", ratio(rate(slot, "ringway slots"), rate(slot, "rtrb")), 1.0),
-        target(
+        floor("8 B slot: ringway / rtrb", 1.0, rate(slot, "ringway slots"), Some(rate(slot, "rtrb"))),
+        floor(
             "8 B slot: ringway batched / rtrb one at a time",
-            ratio(rate(slots, "ringway slots"), rate(slot, "rtrb")),
             2.0,
+            rate(slots, "ringway slots"),
+            Some(rate(slot, "rtrb")),
         ),
-        Target {
-            unit: Some(Metric::Rate),
-            ..target("64 B record: ringway", rate(record(64), "ringway bytes"), 80e6)
-        },
-        target(
+        floor("64 B record: ringway", 80e6, rate(record(64), "ringway bytes"), None),
+        floor(
             "64 KiB record: ringway / copy",
-            ratio(rate(record(65536), "ringway bytes"), rate(record(65536), "copy")),
             0.85,
+            rate(record(65536), "ringway bytes"),
+            Some(rate(record(65536), "copy")),
         ),
+        ceiling(
+            "wakeup, apart, p50: ringway slots, sleeping / futex",
+            1.15,
+            p50(apart, "ringway slots, sleeping"),
+            Some(p50(apart, "futex")),
+        ),
+        ceiling(
+            "wakeup, together, p50: ringway slots, sleeping / futex",
+            1.15,
+            p50(together, "ringway slots, sleeping"),
+            Some(p50(together, "futex")),
+        ),
+        ceiling("killed peer, busy, p50: ringway", 5e6, p50(busy, "ringway"), None),
+        ceiling("killed peer, busy, p99: ringway", 20e6, (busy, "ringway", Metric::P99), None),
+        ceiling("nothing comes, cpu: ringway", 1e6, (Case::Blocked, "ringway", Metric::Cpu), None),
     ]
+}
+
+/// The targets of which `has_row` has all rows, with what came out.
+pub(crate) fn targets(summary: Summary<'_>, has_row: impl Fn(Case, &str) -> bool) -> Vec<Target> {
+    let median = |(case, system, metric): Place| summary.median(case, system, metric);
+    let target = |aim: Aim| {
+        let places = [Some(aim.figure), aim.reference];
+        let is_complete = places.into_iter().flatten().all(|(case, system, _)| has_row(case, system));
+        let value = match aim.reference {
+            Some(reference) => median(aim.figure).zip(median(reference)).map(|(value, by)| value / by),
+            None => median(aim.figure),
+        };
+        let unit = if aim.reference.is_some() { None } else { Some(aim.figure.2) };
+        let Aim { name, is_ceiling, bound, .. } = aim;
+        is_complete.then_some(Target { name, value, bound, is_ceiling, unit })
+    };
+    aims().into_iter().filter_map(target).collect()
 }
 
 #[cfg(test)]
@@ -163,7 +223,7 @@ mod tests {
 
     fn row(case: Case, system: &str, values: &[f64]) -> Row {
         let metric = case.metrics()[0];
-        let sample = |&value: &f64| Sample { figures: vec![(metric, value)], line_ns: value };
+        let sample = |&value: &f64| Sample { figures: vec![(metric, value)], line_ns: Some(value) };
         let samples = Ok(values.iter().map(sample).collect());
         Row { case, system: system.to_owned(), placement: String::new(), samples }
     }
@@ -203,20 +263,46 @@ mod tests {
         assert_eq!(Summary { rows: &rows }.noise(), [(slot, "a", 1.5)]);
     }
 
+    /// The target of that name, whatever systems there are.
+    fn found(rows: &[Row], name: &str) -> Target {
+        let targets = targets(Summary { rows }, |_, _| true);
+        targets.into_iter().find(|target| target.name == name).unwrap()
+    }
+
     #[test]
     fn a_target_without_its_rows_is_not_measured() {
         let slot = Case::Slots { batched: false };
         let mut rows = vec![row(slot, "ringway slots", &[3.0])];
-        assert!(targets(Summary { rows: &rows }).iter().all(|target| target.is_met().is_none()));
+        assert!(targets(Summary { rows: &rows }, |_, _| true).iter().all(|target| target.is_met().is_none()));
         rows.push(row(slot, "rtrb", &[2.0]));
-        let found = targets(Summary { rows: &rows });
-        assert_eq!((found[2].value, found[2].is_met()), (Some(1.5), Some(true)));
+        let found = found(&rows, "8 B slot: ringway / rtrb");
+        assert_eq!((found.value, found.is_met()), (Some(1.5), Some(true)));
+    }
+
+    #[test]
+    fn a_target_of_a_system_that_does_not_exist_is_left_out() {
+        let names = |has_row: fn(Case, &str) -> bool| -> Vec<&str> {
+            targets(Summary { rows: &[] }, has_row).iter().map(|target| target.name).collect()
+        };
+        assert!(names(|_, _| false).is_empty());
+        assert_eq!(names(|_, system| system == "ringway bytes"), ["64 B record: ringway"]);
+        assert_eq!(
+            names(|case, system| system == "ringway" && case == Case::Death { busy: true }),
+            ["killed peer, busy, p50: ringway", "killed peer, busy, p99: ringway"]
+        );
     }
 
     #[test]
     fn a_ceiling_is_met_from_below() {
         let rows =
             [row(Case::RoundTrip, "ringway slots", &[130.0]), row(Case::RoundTrip, "mailbox", &[100.0])];
-        assert_eq!(targets(Summary { rows: &rows })[0].is_met(), Some(false));
+        assert_eq!(found(&rows, "64 B round trip, p50: ringway slots / mailbox").is_met(), Some(false));
+    }
+
+    #[test]
+    fn a_figure_alone_is_compared_in_its_unit() {
+        let rows = [row(Case::Blocked, "ringway", &[9e5])];
+        let found = found(&rows, "nothing comes, cpu: ringway");
+        assert_eq!((found.is_met(), found.unit), (Some(true), Some(Metric::Cpu)));
     }
 }

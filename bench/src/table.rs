@@ -8,6 +8,7 @@ use crate::clock::Clock;
 use crate::place::{Machine, Placement};
 use crate::schedule::{Row, Schedule};
 use crate::summary::{self, Summary, spread, targets};
+use crate::systems;
 
 /// A figure in the unit in which it is easily read.
 struct Human(Metric, f64);
@@ -18,6 +19,7 @@ impl Display for Human {
         let text = match metric {
             Metric::Rate => scaled(value, &[(1e9, "G/s"), (1e6, "M/s"), (1e3, "k/s"), (1.0, "/s")]),
             Metric::Bandwidth => scaled(value, &[(1e9, "GB/s"), (1e6, "MB/s"), (1e3, "kB/s"), (1.0, "B/s")]),
+            Metric::Cpu => scaled(value, &[(1e9, "s/s"), (1e6, "ms/s"), (1e3, "us/s"), (1.0, "ns/s")]),
             _ => scaled(value, &[(1e9, "s"), (1e6, "ms"), (1e4, "us"), (1.0, "ns")]),
         };
         f.pad(&text)
@@ -70,7 +72,7 @@ pub(crate) fn print_facts(
     clock: &Clock,
     schedule: Schedule,
 ) -> io::Result<()> {
-    let Schedule { latency, flow } = schedule;
+    let Schedule { latency, flow, .. } = schedule;
     writeln!(
         output,
         "machine    {}, {} cores for this process, {}",
@@ -94,12 +96,17 @@ pub(crate) fn print_facts(
     }
     writeln!(
         output,
-        "method     {} to {} rounds of {} to {} ms a row, the systems in turns; all poll; every message is verified",
-        flow.rounds,
+        "method     latency and flow: {} and {} rounds of {} and {} ms a row, every wait polls;",
         latency.rounds,
+        flow.rounds,
         latency.lengths.timed.as_millis(),
         flow.lengths.timed.as_millis()
     )?;
+    writeln!(
+        output,
+        "           wakeup, death, blocked: fewer and longer ones, every wait sleeps in the kernel;"
+    )?;
+    writeln!(output, "           the systems in turns; every message is verified")?;
     writeln!(
         output,
         "clock      {}, read once per round trip, {:.1} ns each, not subtracted; \"line\" has no readings",
@@ -116,34 +123,47 @@ pub(crate) fn print_facts(
     )
 }
 
+/// The width of a figure's column, and of the column of its range.
+fn widths(metric: Metric) -> (usize, usize) {
+    match metric {
+        Metric::Rate => (9, 21),
+        Metric::Bandwidth => (10, 0),
+        Metric::Cpu => (9, 22),
+        _ => (8, 17),
+    }
+}
+
 fn print_case(output: &mut dyn Write, summary: Summary<'_>, case: Case) -> io::Result<()> {
     let reference = summary.reference(case);
     let against = reference.map_or(String::new(), |(system, _)| format!("/ {system}"));
     writeln!(output)?;
     writeln!(output, "{}: {}", case.group(), case.title())?;
-    if case == Case::RoundTrip {
-        writeln!(
-            output,
-            "  {:<23} {:>8} {:>17} {:>9} {:>8} {:>8} {:>8} {:>8} {:>8}",
-            "", "p50", "min..max", against, "p99", "p99.9", "max", "mean", "line "
-        )?;
-    } else {
-        writeln!(
-            output,
-            "  {:<23} {:>9} {:>21} {:>9} {:>10} {:>8} placement",
-            "", "rate", "min..max", against, "bandwidth", "line "
-        )?;
+    let metrics = case.metrics();
+    let (width, range) = widths(metrics[0]);
+    write!(output, "  {:<23} {:>width$} {:>range$}", "", metrics[0].name(), "min..max")?;
+    write!(output, " {against:>0$}", ratio_width(reference))?;
+    for metric in &metrics[1..] {
+        write!(output, " {:>1$}", metric.name(), widths(*metric).0)?;
     }
+    if case.has_line() {
+        write!(output, " {:>8}", "line ")?;
+    }
+    writeln!(output, "{}", if case.is_flow() { " placement" } else { "" })?;
     for row in summary.of_case(case) {
         print_row(output, summary, row, reference)?;
     }
-    let placements: Vec<&str> = summary.of_case(case).map(|row| row.placement.as_str()).collect();
-    if case == Case::RoundTrip
-        && let Some(placement) = placements.first()
+    // Parties of flows may be threads, and are named row by row; all others are processes.
+    if !case.is_flow()
+        && let Some(row) = summary.of_case(case).next()
     {
-        writeln!(output, "  all: {placement}")?;
+        writeln!(output, "  all: {}", row.placement)?;
     }
     Ok(())
+}
+
+/// The width of the column of ratios: its head names the row that others are divided by.
+fn ratio_width(reference: Option<(&str, f64)>) -> usize {
+    reference.map_or(0, |(system, _)| system.len() + 2).max(9)
 }
 
 fn print_row(
@@ -153,42 +173,36 @@ fn print_row(
     reference: Option<(&str, f64)>,
 ) -> io::Result<()> {
     write!(output, "  {:<23} ", row.system)?;
-    let metric = row.case.metrics()[0];
-    let (first, line) = match (&row.samples, spread(row, metric), summary::line(row)) {
-        (Err(reason), ..) => return writeln!(output, "FAILED: {reason}"),
-        (_, Some(first), Some(line)) => (first, line),
+    let metrics = row.case.metrics();
+    let first = match (&row.samples, spread(row, metrics[0])) {
+        (Err(reason), _) => return writeln!(output, "FAILED: {reason}"),
+        (_, Some(first)) => first,
         _ => return writeln!(output, "FAILED: no sample"),
     };
-    let range = format!("{}..{}", Human(metric, first.min), Human(metric, first.max));
+    let human = |value| Human(metrics[0], value);
+    let (width, range_width) = widths(metrics[0]);
+    let range = format!("{}..{}", human(first.min), human(first.max));
     let ratio = reference.map_or(String::new(), |(_, value)| format!("{:.2}", first.median / value));
-    let median = |metric| Human(metric, spread(row, metric).map_or(f64::NAN, |spread| spread.median));
-    let line =
-        format!("{}{}", Human(Metric::P50, line.median), if summary.is_disturbed(row) { "!" } else { " " });
-    if row.case == Case::RoundTrip {
-        writeln!(
-            output,
-            "{:>8} {range:>17} {ratio:>9} {:>8} {:>8} {:>8} {:>8} {line:>8}",
-            median(Metric::P50),
-            median(Metric::P99),
-            median(Metric::P999),
-            median(Metric::Max),
-            median(Metric::Mean)
-        )
-    } else {
-        let bandwidth = median(Metric::Bandwidth);
-        let placement = &row.placement;
-        writeln!(
-            output,
-            "{:>9} {range:>21} {ratio:>9} {bandwidth:>10} {line:>8} {placement}",
-            median(Metric::Rate)
-        )
+    write!(output, "{:>width$} {range:>range_width$}", human(first.median))?;
+    write!(output, " {ratio:>0$}", ratio_width(reference))?;
+    for &metric in &metrics[1..] {
+        let median = spread(row, metric).map_or(f64::NAN, |spread| spread.median);
+        write!(output, " {:>1$}", Human(metric, median), widths(metric).0)?;
     }
+    if let Some(line) = summary::line(row) {
+        let mark = if summary.is_disturbed(row) { "!" } else { " " };
+        write!(output, " {:>8}", format!("{}{mark}", Human(Metric::P50, line.median)))?;
+    }
+    if row.case.is_flow() {
+        write!(output, " {}", row.placement)?;
+    }
+    writeln!(output)
 }
 
 /// Prints how far equal rows differ, group by group.
 fn print_noise(output: &mut dyn Write, summary: Summary<'_>) -> io::Result<()> {
     let noise = summary.noise();
-    for group in ["latency", "flow"] {
+    for group in ["latency", "flow", "wakeup"] {
         let of_group: Vec<_> = noise.iter().filter(|(case, ..)| case.group() == group).collect();
         let pairs = of_group.len();
         match of_group.into_iter().max_by(|(.., a), (.., b)| a.total_cmp(b)) {
@@ -202,12 +216,13 @@ fn print_noise(output: &mut dyn Write, summary: Summary<'_>) -> io::Result<()> {
         }
     }
     let disturbed = summary.rows.iter().filter(|row| summary.is_disturbed(row)).count();
-    writeln!(output, "  line: {disturbed} of {} rows disturbed", summary.rows.len())
+    let beside = summary.rows.iter().filter(|row| row.case.has_line()).count();
+    writeln!(output, "  line: {disturbed} of {beside} rows disturbed")
 }
 
 fn print_targets(output: &mut dyn Write, summary: Summary<'_>) -> io::Result<()> {
     writeln!(output, "\ntargets")?;
-    for target in targets(summary) {
+    for target in targets(summary, systems::take_part) {
         let show = |value| match target.unit {
             Some(metric) => Human(metric, value).to_string(),
             None => format!("{value:.2}"),
@@ -219,7 +234,7 @@ fn print_targets(output: &mut dyn Write, summary: Summary<'_>) -> io::Result<()>
             Some(false) => "missed",
             None => "not measured",
         };
-        writeln!(output, "  {:<54} {value:>9}   {bound:<12} {verdict}", target.name)?;
+        writeln!(output, "  {:<62} {value:>9}   {bound:<12} {verdict}", target.name)?;
     }
     Ok(())
 }
@@ -242,6 +257,7 @@ mod tests {
         assert_eq!(human(Metric::Rate, 570e6), "570 M/s");
         assert_eq!(human(Metric::Bandwidth, 9.9e9), "9.90 GB/s");
         assert_eq!(human(Metric::Rate, 0.5), "0.50 /s");
+        assert_eq!(human(Metric::Cpu, 23_400.0), "23.4 us/s");
     }
 
     #[test]
@@ -249,7 +265,8 @@ mod tests {
         let case = Case::Slots { batched: false };
         let row =
             |system: &str, samples| Row { case, system: system.into(), placement: "here".into(), samples };
-        let sample = Sample { figures: vec![(Metric::Rate, 3e6), (Metric::Bandwidth, 24e6)], line_ns: 50.0 };
+        let sample =
+            Sample { figures: vec![(Metric::Rate, 3e6), (Metric::Bandwidth, 24e6)], line_ns: Some(50.0) };
         let rows = [row("good", Ok(vec![sample])), row("bad", Err("message 5 came where 4 was due".into()))];
         let mut output = Vec::new();
         print(&mut output, &rows, Some((0.1, 0.0))).unwrap();

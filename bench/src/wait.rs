@@ -1,20 +1,26 @@
-//! How every party waits: it polls, and looks once in a while whether it should go on waiting.
+//! How a party waits that polls: it looks once in a while whether it should go on waiting.
 //!
 //! A poll costs one spin hint, one increment and one well-predicted branch. Once in 2^16 polls (at each poll where both
 //! parties share one core, and then the core is given away as well) the slow path looks at the stop word and at the
-//! clock, so that no sample outlives its deadline whatever the other party does.
+//! clock, so that no sample outlives its deadline whatever the other party does. A party that sleeps in the kernel tells
+//! it the same deadline, as a moment or as what is left until then.
 
 use std::fmt;
 use std::io;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
+use rustix::time::{ClockId, Timespec, clock_gettime};
 
 use crate::message::Fault;
 use ringway_shm::primitive::{AtomicU64, Ordering, spin_hint};
 
 /// Polls between two looks at the deadline, less one.
 const POLLS_MASK: u32 = (1 << 16) - 1;
+
+/// How long a nap takes.
+const NAP: Duration = Duration::from_micros(100);
 
 /// Why a party does not go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +33,8 @@ pub(crate) enum Halt {
     Stopped,
     /// The channel has no other end any more.
     Closed,
+    /// A party that was to sleep in each wait slept in few of them.
+    Awake { slept: u64, waits: u64 },
     /// The kernel refused.
     System(Errno),
 }
@@ -38,6 +46,7 @@ impl fmt::Display for Halt {
             Self::Late => f.write_str("not done by the deadline"),
             Self::Stopped => f.write_str("the peer gave up"),
             Self::Closed => f.write_str("the channel was closed"),
+            Self::Awake { slept, waits } => write!(f, "slept {slept} times in {waits} waits"),
             Self::System(error) => write!(f, "the kernel refused: {error}"),
         }
     }
@@ -66,6 +75,7 @@ impl From<Halt> for io::Error {
 pub(crate) struct Deadline<'a> {
     end: Instant,
     moment: ringway::Deadline,
+    wakeup: Timespec,
     stop: &'a AtomicU64,
     polls_mask: u32,
 }
@@ -74,7 +84,9 @@ impl<'a> Deadline<'a> {
     /// `limit` from now, or earlier, when `stop` is no longer zero. `yields` gives the core away at each poll.
     pub(crate) fn new(limit: Duration, stop: &'a AtomicU64, yields: bool) -> Self {
         let moment = ringway::Deadline::after(limit);
-        Self { end: Instant::now() + limit, moment, stop, polls_mask: if yields { 0 } else { POLLS_MASK } }
+        let wakeup = after(clock_gettime(ClockId::Monotonic), limit);
+        let polls_mask = if yields { 0 } else { POLLS_MASK };
+        Self { end: Instant::now() + limit, moment, wakeup, stop, polls_mask }
     }
 
     /// The end as Ringway's own waiting calls take it.
@@ -83,15 +95,53 @@ impl<'a> Deadline<'a> {
         self.moment
     }
 
+    /// The end on the kernel's monotonic clock, as its sleeping calls take it.
+    #[inline(always)]
+    pub(crate) fn wakeup(&self) -> &Timespec {
+        &self.wakeup
+    }
+
+    /// Whether a poll gives the core away, since the other party needs it.
+    pub(crate) fn yields(&self) -> bool {
+        self.polls_mask == 0
+    }
+
+    /// What is left until the end.
+    ///
+    /// # Errors
+    ///
+    /// As [`Wait::poll`].
+    pub(crate) fn left(&self) -> Result<Duration, Halt> {
+        self.look()?;
+        Ok(self.end.saturating_duration_since(Instant::now()))
+    }
+
+    /// Passes the time between two looks at what another process is about to do, for a party that must not use its core
+    /// meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// As [`Wait::poll`].
+    pub(crate) fn nap(&self) -> Result<(), Halt> {
+        self.look()?;
+        thread::sleep(NAP);
+        Ok(())
+    }
+
     /// The start of one wait.
     #[inline(always)]
     pub(crate) fn wait(&self) -> Wait<'_> {
         Wait { deadline: self, polls: 0 }
     }
 
+    /// Whether to go on waiting.
+    ///
+    /// # Errors
+    ///
+    /// As [`Wait::poll`].
     #[cold]
     #[inline(never)]
-    fn look(&self) -> Result<(), Halt> {
+    pub(crate) fn look(&self) -> Result<(), Halt> {
         if self.polls_mask == 0 {
             rustix::thread::sched_yield();
         }
@@ -100,6 +150,16 @@ impl<'a> Deadline<'a> {
             return Err(Halt::Stopped);
         }
         if Instant::now() < self.end { Ok(()) } else { Err(Halt::Late) }
+    }
+}
+
+/// The moment `length` after `moment`.
+fn after(moment: Timespec, length: Duration) -> Timespec {
+    const SECOND_NS: i64 = 1_000_000_000;
+    let fraction_ns = moment.tv_nsec + i64::from(length.subsec_nanos());
+    Timespec {
+        tv_sec: moment.tv_sec + length.as_secs().cast_signed() + fraction_ns / SECOND_NS,
+        tv_nsec: fraction_ns % SECOND_NS,
     }
 }
 
@@ -146,6 +206,13 @@ mod tests {
             let mut wait = deadline.wait();
             assert_eq!((0..).find_map(|_: u64| wait.poll().err()), Some(Halt::Late));
         }
+    }
+
+    #[test]
+    fn the_nanoseconds_of_a_moment_carry() {
+        let late = Timespec { tv_sec: 7, tv_nsec: 999_999_999 };
+        assert_eq!(after(late, Duration::new(2, 1)), Timespec { tv_sec: 10, tv_nsec: 0 });
+        assert_eq!(after(late, Duration::ZERO), late);
     }
 
     #[test]

@@ -38,14 +38,15 @@ pub(crate) trait Turn {
 }
 
 /// A [`Caller`] whose messages are filled and verified.
-struct Verified<'a, C> {
+pub(crate) struct Verified<'a, C> {
     caller: &'a mut C,
     sent: [u8; 64],
     received: [u8; 64],
 }
 
 impl<'a, C> Verified<'a, C> {
-    fn new(caller: &'a mut C) -> Self {
+    /// Over an end.
+    pub(crate) fn new(caller: &'a mut C) -> Self {
         Self { caller, sent: [0; 64], received: [0; 64] }
     }
 }
@@ -66,7 +67,7 @@ impl<C: Caller> Turn for Verified<'_, C> {
 
 /// Makes the round trips of `run`, and notes how long each took: from the end of the one before to its own end.
 #[inline(always)]
-fn call<T: Turn>(mut end: T, run: Run<'_>, clock: &Clock, ticks: &mut [u32]) -> Result<(), Halt> {
+pub(crate) fn call<T: Turn>(mut end: T, run: Run<'_>, clock: &Clock, ticks: &mut [u32]) -> Result<(), Halt> {
     let mut start = clock.ticks();
     for (trip, elapsed) in (run.first..run.first + run.count).zip(ticks) {
         end.send(2 * trip, run.deadline)?;
@@ -80,7 +81,7 @@ fn call<T: Turn>(mut end: T, run: Run<'_>, clock: &Clock, ticks: &mut [u32]) -> 
 
 /// Answers the round trips of `run`.
 #[inline(always)]
-fn answer<T: Turn>(mut end: T, run: Run<'_>) -> Result<(), Halt> {
+pub(crate) fn answer<T: Turn>(mut end: T, run: Run<'_>) -> Result<(), Halt> {
     for trip in run.first..run.first + run.count {
         end.receive(2 * trip, run.deadline)?;
         end.send(2 * trip + 1, run.deadline)?;

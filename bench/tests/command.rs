@@ -62,7 +62,10 @@ fn assert_figures(rows: &[Value]) {
         assert!(
             0.0 < figure("min") && figure("min") <= figure("median") && figure("median") <= figure("max")
         );
-        assert!(figure("line_ns") > 0.0);
+        // A line between two cores that run all the time, where it says something about the row.
+        let has_line = matches!(row["group"].as_str(), Some("latency" | "flow"))
+            || row["case"] == "64 B round trip, apart";
+        assert_eq!(row["line_ns"].as_f64().is_some_and(|line| line > 0.0), has_line, "{row}");
         assert!(row.get("failed").is_none());
     }
 }
@@ -92,6 +95,40 @@ fn flows_cross_processes_and_threads() {
     }
 }
 
+#[test]
+fn round_trips_that_sleep_are_made_on_two_cores_and_on_one() {
+    let (output, rows) = rows("wakeup", &["wakeup: "]);
+    assert_figures(&rows);
+    assert_eq!(texts(&rows, "group"), ["wakeup"]);
+    assert_eq!(texts(&rows, "case"), ["64 B round trip, apart", "64 B round trip, together"]);
+    for system in ["futex", "futex (again)", "eventfd", "pipe", "unix socket"] {
+        assert_eq!(rows.iter().filter(|row| row["system"] == system).count(), 2 * 5, "{system}");
+    }
+    let report = String::from_utf8(output.stdout).unwrap();
+    assert!(report.contains("/ futex") && report.contains("wakeup: of 2 pairs"), "{report}");
+}
+
+#[test]
+fn deaths_are_known_on_idle_and_on_busy_cores() {
+    let (_, rows) = rows("death", &["death: "]);
+    assert_figures(&rows);
+    assert_eq!(texts(&rows, "case"), ["killed peer, idle", "killed peer, busy"]);
+    assert_eq!(texts(&rows[..4], "metric"), ["p50", "p99", "max", "mean"]);
+    for system in ["robust futex", "pidfd", "pipe"] {
+        assert_eq!(rows.iter().filter(|row| row["system"] == system).count(), 2 * 4, "{system}");
+    }
+}
+
+#[test]
+fn a_wait_for_nothing_takes_little_processor_time() {
+    let (_, rows) = rows("blocked", &["blocked: "]);
+    assert_figures(&rows);
+    assert_eq!(texts(&rows, "system"), ["futex", "pipe"]);
+    assert_eq!(texts(&rows, "unit"), ["ns/s"]);
+    // A party that polls uses all of its core. How little is little is not for a shortened run to say.
+    assert!(rows.iter().all(|row| row["median"].as_f64().unwrap() < 0.5e9), "{rows:?}");
+}
+
 /// The median bandwidth of a system.
 fn bandwidth_of<'a>(rows: &'a [Value], system: &str) -> &'a Value {
     &rows.iter().find(|row| row["system"] == system && row["metric"] == "bandwidth").unwrap()["median"]
@@ -119,9 +156,16 @@ fn a_peer_without_its_descriptors_leaves() {
 }
 
 #[test]
+fn a_process_that_keeps_a_core_busy_leaves_with_whoever_started_it() {
+    // The parent it names is not the one it has.
+    let output = run(&["burner", "--limit-ms=60000", "--parent=1"]);
+    assert!(!output.status.success());
+}
+
+#[test]
 fn the_help_says_how_to_read_a_row() {
     let output = run(&["--help"]);
     let help = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success() && help.contains("--only") && help.contains("bare cache line"));
-    assert!(!help.contains("peer"), "{help}");
+    assert!(!help.contains("peer") && !help.contains("burner"), "{help}");
 }

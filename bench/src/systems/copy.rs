@@ -68,8 +68,8 @@ impl End {
 /// The bytes of one box, and how many boxes there are.
 fn geometry(shape: Shape) -> (usize, usize) {
     let length = match shape {
-        Shape { length: 8, batched: true } => BATCH_SLOTS * 8,
-        Shape { length, batched: true } => batch(BATCH_BYTES, length) * length,
+        Shape { length: 8, batched: true, .. } => BATCH_SLOTS * 8,
+        Shape { length, batched: true, .. } => batch(BATCH_BYTES, length) * length,
         Shape { length, .. } => length,
     };
     (length, (IN_FLIGHT / length).clamp(2, 1024))

@@ -7,7 +7,7 @@
 //! 1. Implement [`Channel`] (two processes) or [`ThreadChannel`] (two threads of one process): how its two ends come
 //!    to be.
 //! 2. Implement for the ends what they can do: [`Caller`] for both, [`SlotProducer`] and [`SlotConsumer`],
-//!    [`RecordProducer`] and [`RecordConsumer`].
+//!    [`RecordProducer`] and [`RecordConsumer`], and [`Mourner`] for a near end that is told of its peer's death.
 //! 3. Say which cases it takes part in, by the builder of [`System`]:
 //!
 //!    ```text
@@ -16,23 +16,34 @@
 //!    }
 //!    ```
 //!
+//! Round trips are made once with every wait polling (`round_trips`) and once with every wait sleeping in the kernel
+//! (`wakeups`); `blocked` is one of the latter in which the answer takes long. Whether to sleep is told to the channel by
+//! [`Shape::sleeps`](crate::endpoint::Shape::sleeps). `deaths` kills the process that holds the far end.
+//!
 //! [`System::again`] is the same system once more, for the noise floor: two rows that differ only by chance.
 
 use std::io;
 use std::os::fd::OwnedFd;
 
+use crate::blocked;
 use crate::case::Case;
+use crate::death;
 use crate::endpoint::{
-    Caller, Channel, RecordConsumer, RecordProducer, SlotConsumer, SlotProducer, ThreadChannel,
+    Caller, Channel, Mourner, RecordConsumer, RecordProducer, SlotConsumer, SlotProducer, ThreadChannel,
 };
+use crate::held;
 use crate::measure::{self, Job};
+use crate::sleeping::SleepingTrips;
 use crate::work::{MessageTrips, RecordBatches, Records, SlotBatches, Slots, Work};
 
+mod bells;
 mod copy;
 pub(crate) mod line;
 mod mailbox;
+mod pidfd;
 mod pipe;
 mod ringway;
+mod robust;
 mod rtrb;
 mod stream;
 mod unix_socket;
@@ -42,11 +53,19 @@ pub(crate) fn all() -> Vec<System> {
     let mut systems = vec![line::system()];
     systems.extend(mailbox::systems());
     systems.extend(copy::systems());
+    systems.extend(bells::systems());
+    systems.push(robust::system());
     systems.extend(ringway::systems());
     systems.push(rtrb::system());
+    systems.push(pidfd::system());
     systems.push(pipe::system());
     systems.extend(unix_socket::systems());
     systems
+}
+
+/// Whether there is a system of that name that takes part in `case`.
+pub(crate) fn take_part(case: Case, name: &str) -> bool {
+    all().iter().any(|system| system.name == name && system.job(case).is_some())
 }
 
 /// What the name of a system that is measured a second time ends with.
@@ -94,6 +113,26 @@ impl System {
     /// Takes part in the round trips.
     fn round_trips<C: Channel<Near: Caller, Far: Caller>>(self) -> Self {
         self.measure::<C, MessageTrips>(Case::RoundTrip)
+    }
+
+    /// Takes part in the round trips in which every wait sleeps, on two cores and on one.
+    fn wakeups<C: Channel<Near: Caller, Far: Caller>>(self) -> Self {
+        self.measure::<C, SleepingTrips>(Case::Wakeup { together: false })
+            .measure::<C, SleepingTrips>(Case::Wakeup { together: true })
+    }
+
+    /// Takes part in the deaths, on idle and on busy cores.
+    fn deaths<C: Channel<Near: Mourner>>(mut self) -> Self {
+        let job = Job::Processes { lead: death::lead::<C>, follow: held::follow::<C> };
+        self.jobs.extend([false, true].map(|busy| (Case::Death { busy }, job)));
+        self
+    }
+
+    /// Takes part in the waiting while nothing comes.
+    fn blocked<C: Channel<Near: Caller, Far: Caller>>(mut self) -> Self {
+        let job = Job::Processes { lead: blocked::lead::<C>, follow: blocked::follow::<C> };
+        self.jobs.push((Case::Blocked, job));
+        self
     }
 
     /// Takes part in the flows of 8-byte messages, one and many at a time.

@@ -6,6 +6,7 @@ use std::os::fd::OwnedFd;
 use rustix::pipe::{PipeFlags, fcntl_setpipe_size, pipe_with};
 
 use super::System;
+use super::pidfd::SilentPipe;
 use super::stream::StreamEnd;
 use crate::endpoint::{Channel, Shape};
 
@@ -20,6 +21,9 @@ pub(super) fn system() -> System {
         .records::<Pipe, 64>()
         .records::<Pipe, 1024>()
         .records::<Pipe, 65536>()
+        .wakeups::<Pipe>()
+        .deaths::<SilentPipe>()
+        .blocked::<Pipe>()
 }
 
 /// Two pipes, one each way. A flow leaves one of them alone.
@@ -29,17 +33,17 @@ impl Channel for Pipe {
     type Near = StreamEnd;
     type Far = StreamEnd;
 
-    fn create(_: Shape) -> io::Result<(StreamEnd, Vec<OwnedFd>)> {
+    fn create(shape: Shape) -> io::Result<(StreamEnd, Vec<OwnedFd>)> {
         let (far_source, target) = pipe_with(PipeFlags::CLOEXEC)?;
         let (source, far_target) = pipe_with(PipeFlags::CLOEXEC)?;
         // Refused where the user's pipes hold too much already. The pipe then keeps its size, and works.
         _ = fcntl_setpipe_size(&target, CAPACITY);
-        Ok((StreamEnd::new(source, target)?, vec![far_source, far_target]))
+        Ok((StreamEnd::new(shape, source, target)?, vec![far_source, far_target]))
     }
 
-    fn attach(_: Shape, descriptors: Vec<OwnedFd>) -> io::Result<StreamEnd> {
+    fn attach(shape: Shape, descriptors: Vec<OwnedFd>) -> io::Result<StreamEnd> {
         let [source, target] =
             <[OwnedFd; 2]>::try_from(descriptors).map_err(|_| io::ErrorKind::InvalidInput)?;
-        StreamEnd::new(source, target)
+        StreamEnd::new(shape, source, target)
     }
 }

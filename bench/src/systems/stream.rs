@@ -1,15 +1,16 @@
 //! An end of the kernel's byte streams: what a pipe and a socket have in common.
 //!
-//! Descriptors do not block: a party that finds nothing asks again, as every other system's parties do, so that the
-//! kernel's channels are not charged for putting a party to sleep and waking it. One message is one system call; a
-//! batch is a buffer of 64 KiB in user space, written and read at once.
+//! Where all parties poll, descriptors do not block: a party that finds nothing asks again, as every other system's
+//! parties do, so that the kernel's channels are not charged for putting a party to sleep and waking it. Where all
+//! parties sleep, descriptors block. One message is one system call; a batch is a buffer of 64 KiB in user space, written
+//! and read at once.
 
 use std::io;
 use std::os::fd::OwnedFd;
 
 use rustix::io::Errno;
 
-use crate::endpoint::{Caller, RecordConsumer, RecordProducer, SlotConsumer, SlotProducer};
+use crate::endpoint::{Caller, RecordConsumer, RecordProducer, Shape, SlotConsumer, SlotProducer};
 use crate::wait::{Deadline, Halt};
 
 /// Bytes of a batch.
@@ -29,14 +30,14 @@ pub(super) struct StreamEnd {
 }
 
 impl StreamEnd {
-    /// The end that reads `source` and writes `target`, which it sets not to block.
+    /// The end that reads `source` and writes `target`, which it sets to block if the parties of `shape` sleep.
     ///
     /// # Errors
     ///
     /// The kernel's refusal.
-    pub(super) fn new(source: OwnedFd, target: OwnedFd) -> io::Result<Self> {
+    pub(super) fn new(shape: Shape, source: OwnedFd, target: OwnedFd) -> io::Result<Self> {
         for descriptor in [&source, &target] {
-            rustix::io::ioctl_fionbio(descriptor, true)?;
+            rustix::io::ioctl_fionbio(descriptor, !shape.sleeps)?;
         }
         Ok(Self { source, target, partial: Vec::with_capacity(BATCH_BYTES), bytes: vec![0; BATCH_BYTES] })
     }
@@ -49,7 +50,8 @@ impl StreamEnd {
             match rustix::io::read(&self.source, &mut *room) {
                 Ok(0) => return Err(Halt::Closed),
                 Ok(count) => return Ok(count),
-                Err(Errno::AGAIN | Errno::INTR) => wait.poll()?,
+                Err(Errno::AGAIN) => wait.poll()?,
+                Err(Errno::INTR) => deadline.look()?,
                 Err(error) => return Err(error.into()),
             }
         }
@@ -70,7 +72,8 @@ impl StreamEnd {
         while !bytes.is_empty() {
             match rustix::io::write(&self.target, bytes) {
                 Ok(count) => bytes = &bytes[count..],
-                Err(Errno::AGAIN | Errno::INTR) => wait.poll()?,
+                Err(Errno::AGAIN) => wait.poll()?,
+                Err(Errno::INTR) => deadline.look()?,
                 Err(Errno::PIPE) => return Err(Halt::Closed),
                 Err(error) => return Err(error.into()),
             }
@@ -191,8 +194,9 @@ mod tests {
         let stop = AtomicU64::new(0);
         let deadline = Deadline::new(Duration::from_secs(20), &stop, false);
         let ((source, far_target), (far_source, target)) = (pipe().unwrap(), pipe().unwrap());
-        let near = StreamEnd::new(source, target).unwrap();
-        let mut far = StreamEnd::new(far_source, far_target).unwrap();
+        let shape = Shape { length: 4, batched: true, sleeps: false };
+        let near = StreamEnd::new(shape, source, target).unwrap();
+        let mut far = StreamEnd::new(shape, far_source, far_target).unwrap();
         let mut messages = [0; 16];
         near.write_all(b"abcdefgh12", &deadline).unwrap();
         assert_eq!(far.read_messages(&mut messages, 4, &deadline), Ok(2));

@@ -20,7 +20,8 @@ pub(super) fn systems() -> Vec<System> {
             .slots::<Socket<false>>()
             .records::<Socket<false>, 64>()
             .records::<Socket<false>, 1024>()
-            .records::<Socket<false>, 65536>(),
+            .records::<Socket<false>, 65536>()
+            .wakeups::<Socket<false>>(),
         System::new("unix seqpacket").round_trips::<Socket<true>>(),
     ]
 }
@@ -32,18 +33,18 @@ impl<const KEEPS_MESSAGES: bool> Channel for Socket<KEEPS_MESSAGES> {
     type Near = StreamEnd;
     type Far = StreamEnd;
 
-    fn create(_: Shape) -> io::Result<(StreamEnd, Vec<OwnedFd>)> {
+    fn create(shape: Shape) -> io::Result<(StreamEnd, Vec<OwnedFd>)> {
         let kind = if KEEPS_MESSAGES { SocketType::SEQPACKET } else { SocketType::STREAM };
         let (near, far) = socketpair(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None)?;
         sockopt::set_socket_send_buffer_size(&near, CAPACITY)?;
-        Ok((over(near)?, vec![far]))
+        Ok((over(shape, near)?, vec![far]))
     }
 
-    fn attach(_: Shape, descriptors: Vec<OwnedFd>) -> io::Result<StreamEnd> {
-        over(sole(descriptors)?)
+    fn attach(shape: Shape, descriptors: Vec<OwnedFd>) -> io::Result<StreamEnd> {
+        over(shape, sole(descriptors)?)
     }
 }
 
-fn over(socket: OwnedFd) -> io::Result<StreamEnd> {
-    StreamEnd::new(socket.try_clone()?, socket)
+fn over(shape: Shape, socket: OwnedFd) -> io::Result<StreamEnd> {
+    StreamEnd::new(shape, socket.try_clone()?, socket)
 }
