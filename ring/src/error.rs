@@ -183,6 +183,13 @@ pub enum TrySendError {
         /// The longest.
         max: u64,
     },
+    /// The consumer died, and there is no room that it had released before. Told once for each death; the handle goes on,
+    /// and serves the next consumer.
+    PeerDead,
+    /// The consumer has left, and there is no room that it had released before. So it stays until another one comes.
+    Closed,
+    /// The handle was made by the process that this one was forked from.
+    Forked,
     /// The region holds what cannot be.
     Corrupt(Corruption),
 }
@@ -192,6 +199,9 @@ impl fmt::Display for TrySendError {
         match self {
             Self::Full { needed, free } => write!(f, "full: {needed} needed, {free} free"),
             Self::TooLong { len, max } => write!(f, "a message of length {len}, the longest has {max}"),
+            Self::PeerDead => f.write_str("the consumer died"),
+            Self::Closed => f.write_str("the consumer has left"),
+            Self::Forked => f.write_str("the handle was made before a fork, by the parent"),
             Self::Corrupt(corruption) => corruption.fmt(f),
         }
     }
@@ -212,6 +222,13 @@ pub enum SendError {
         /// The longest.
         max: u64,
     },
+    /// The consumer died, and there is no room that it had released before. Told once for each death; the handle goes on,
+    /// and serves the next consumer.
+    PeerDead,
+    /// The consumer has left, and there is no room that it had released before. So it stays until another one comes.
+    Closed,
+    /// The handle was made by the process that this one was forked from.
+    Forked,
     /// The region holds what cannot be.
     Corrupt(Corruption),
 }
@@ -221,6 +238,9 @@ impl fmt::Display for SendError {
         match self {
             Self::TimedOut => f.write_str("no room in time"),
             Self::TooLong { len, max } => write!(f, "a message of length {len}, the longest has {max}"),
+            Self::PeerDead => f.write_str("the consumer died"),
+            Self::Closed => f.write_str("the consumer has left"),
+            Self::Forked => f.write_str("the handle was made before a fork, by the parent"),
             Self::Corrupt(corruption) => corruption.fmt(f),
         }
     }
@@ -239,6 +259,13 @@ pub enum TryRecvError {
         /// The bytes that it takes: its length, or in a call that receives many its record's.
         needed: usize,
     },
+    /// The producer died, and what it had sent has been received. Told once for each death; the handle goes on, and serves
+    /// the next producer.
+    PeerDead,
+    /// The producer has left, and what it had sent has been received. So it stays until another one comes.
+    Closed,
+    /// The handle was made by the process that this one was forked from.
+    Forked,
     /// The region holds what cannot be.
     Corrupt(Corruption),
 }
@@ -248,6 +275,9 @@ impl fmt::Display for TryRecvError {
         match self {
             Self::Empty => f.write_str("empty"),
             Self::TooSmall { needed } => write!(f, "the message takes {needed} bytes"),
+            Self::PeerDead => f.write_str("the producer died"),
+            Self::Closed => f.write_str("the producer has left"),
+            Self::Forked => f.write_str("the handle was made before a fork, by the parent"),
             Self::Corrupt(corruption) => corruption.fmt(f),
         }
     }
@@ -266,6 +296,13 @@ pub enum RecvError {
         /// The bytes that it takes: its length, or in a call that receives many its record's.
         needed: usize,
     },
+    /// The producer died, and what it had sent has been received. Told once for each death; the handle goes on, and serves
+    /// the next producer.
+    PeerDead,
+    /// The producer has left, and what it had sent has been received. So it stays until another one comes.
+    Closed,
+    /// The handle was made by the process that this one was forked from.
+    Forked,
     /// The region holds what cannot be.
     Corrupt(Corruption),
 }
@@ -275,6 +312,9 @@ impl fmt::Display for RecvError {
         match self {
             Self::TimedOut => f.write_str("no message in time"),
             Self::TooSmall { needed } => write!(f, "the message takes {needed} bytes"),
+            Self::PeerDead => f.write_str("the producer died"),
+            Self::Closed => f.write_str("the producer has left"),
+            Self::Forked => f.write_str("the handle was made before a fork, by the parent"),
             Self::Corrupt(corruption) => corruption.fmt(f),
         }
     }
@@ -305,12 +345,48 @@ converts! {
     OpenError::Attach from AttachError;
 }
 
+/// Why a wait ends without what it waited for, or a try says more than that there was nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    TimedOut,
+    PeerDead,
+    Closed,
+    Forked,
+    Corrupt(Corruption),
+}
+
+macro_rules! ends {
+    ($($error:ident: $timed_out:expr;)*) => {$(
+        impl From<Ending> for $error {
+            fn from(ending: Ending) -> Self {
+                match ending {
+                    Ending::TimedOut => $timed_out,
+                    Ending::PeerDead => Self::PeerDead,
+                    Ending::Closed => Self::Closed,
+                    Ending::Forked => Self::Forked,
+                    Ending::Corrupt(corruption) => Self::Corrupt(corruption),
+                }
+            }
+        }
+    )*};
+}
+
+ends! {
+    TrySendError: unreachable!("a try has no deadline");
+    SendError: Self::TimedOut;
+    TryRecvError: unreachable!("a try has no deadline");
+    RecvError: Self::TimedOut;
+}
+
 /// A try's answer as a wait that has ended gives it.
 #[inline(always)]
 pub(crate) fn settled<T>(result: Result<T, TrySendError>) -> Result<T, SendError> {
     result.map_err(|error| match error {
         TrySendError::Full { .. } => SendError::TimedOut,
         TrySendError::TooLong { len, max } => SendError::TooLong { len, max },
+        TrySendError::PeerDead => SendError::PeerDead,
+        TrySendError::Closed => SendError::Closed,
+        TrySendError::Forked => SendError::Forked,
         TrySendError::Corrupt(corruption) => SendError::Corrupt(corruption),
     })
 }
@@ -321,6 +397,9 @@ pub(crate) fn arrived<T>(result: Result<T, TryRecvError>) -> Result<T, RecvError
     result.map_err(|error| match error {
         TryRecvError::Empty => RecvError::TimedOut,
         TryRecvError::TooSmall { needed } => RecvError::TooSmall { needed },
+        TryRecvError::PeerDead => RecvError::PeerDead,
+        TryRecvError::Closed => RecvError::Closed,
+        TryRecvError::Forked => RecvError::Forked,
         TryRecvError::Corrupt(corruption) => RecvError::Corrupt(corruption),
     })
 }

@@ -5,7 +5,10 @@
 //!   0x000  ProducerLine   tail              written by the producer
 //!   0x040                 dropped           written by the producer
 //!   0x080  ConsumerLine   head              written by the consumer
-//!   0x100  zero                             room for the lines at which a side will sleep
+//!   0x100  Door           arrived           where the consumer sleeps, rung by the producer
+//!   0x180  Door           freed             where the producer sleeps, rung by the consumer
+//!   0x200  SeatLine       producer_seat     who the producer is
+//!   0x280  SeatLine       consumer_seat     who the consumer is
 //!
 //!   data section                            capacity bytes, capacity slots of one size, or capacity slot lines
 //! ```
@@ -39,6 +42,7 @@
 use core::mem::{offset_of, size_of};
 use ringway_shm::layout::FIRST_OWN;
 use ringway_shm::primitive::AtomicU64;
+use ringway_sync::EventCount;
 
 /// [`Section::content`](ringway_shm::layout::Section::content) of the control page.
 pub const CONTROL: u32 = FIRST_OWN;
@@ -94,6 +98,28 @@ pub struct ConsumerLine {
     pub reserved: [AtomicU64; 15],
 }
 
+/// Where one side sleeps. On a line of its own, which nobody writes while nobody sleeps, so that looking at it costs
+/// whoever would have to wake nothing.
+#[derive(Debug)]
+#[repr(C, align(128))]
+pub struct Door {
+    /// The eventcount: 4 bytes of counter, 4 bytes of flag.
+    pub bell: EventCount,
+    /// Zero.
+    pub reserved: [AtomicU64; 15],
+}
+
+/// Who one side is.
+#[derive(Debug)]
+#[repr(C, align(128))]
+pub struct SeatLine {
+    /// Generation in the upper half; from bit 17 on, how many holders died, modulo 2^15; bit 16: the holder has left; row + 1
+    /// in the lowest 16 bits, 0 if there never was a holder. Written by the holder of the side's role only.
+    pub holder: AtomicU64,
+    /// Zero.
+    pub reserved: [AtomicU64; 15],
+}
+
 /// The control page.
 #[derive(Debug)]
 #[repr(C)]
@@ -102,11 +128,23 @@ pub struct Control {
     pub producer: ProducerLine,
     /// What the consumer writes.
     pub consumer: ConsumerLine,
+    /// Where the consumer sleeps.
+    pub arrived: Door,
+    /// Where the producer sleeps.
+    pub freed: Door,
+    /// Who the producer is.
+    pub producer_seat: SeatLine,
+    /// Who the consumer is.
+    pub consumer_seat: SeatLine,
 }
 
 const _: () = assert!(offset_of!(Control, producer) == 0x000);
 const _: () = assert!(offset_of!(Control, consumer) == 0x080);
-const _: () = assert!(size_of::<Control>() == 0x100);
+const _: () = assert!(offset_of!(Control, arrived) == 0x100 && offset_of!(Control, freed) == 0x180);
+const _: () = assert!(offset_of!(Control, producer_seat) == 0x200);
+const _: () = assert!(offset_of!(Control, consumer_seat) == 0x280);
+const _: () = assert!(size_of::<Control>() == 0x300);
+const _: () = assert!(size_of::<Door>() == 128 && size_of::<SeatLine>() == 128);
 const _: () = assert!(offset_of!(ProducerLine, tail) == 0 && size_of::<ProducerLine>() == 128);
 const _: () = assert!(offset_of!(ProducerLine, dropped) == 0x40);
 const _: () = assert!(offset_of!(ConsumerLine, head) == 0 && size_of::<ConsumerLine>() == 128);

@@ -60,9 +60,35 @@ impl Memory {
         unsafe { self.control.as_ref() }
     }
 
+    /// The control page alone.
+    pub(crate) fn board(&self) -> Board {
+        Board { control: self.control, _region: Arc::clone(&self.region) }
+    }
+
     /// The region behind it.
     pub(crate) fn region(&self) -> &Arc<Region> {
         &self.region
+    }
+}
+
+/// The control page of a ring, kept mapped, for what is off the straight path.
+#[derive(Debug)]
+pub(crate) struct Board {
+    control: NonNull<Control>,
+    _region: Arc<Region>,
+}
+
+// SAFETY: as of `Memory`.
+unsafe impl Send for Board {}
+// SAFETY: as of `Memory`.
+unsafe impl Sync for Board {}
+
+impl core::ops::Deref for Board {
+    type Target = Control;
+
+    fn deref(&self) -> &Control {
+        // SAFETY: as in `Memory::control`, by which the address was found.
+        unsafe { self.control.as_ref() }
     }
 }
 

@@ -203,4 +203,33 @@ macro_rules! by_name {
     };
 }
 
-pub(crate) use by_name;
+/// What a handle says of itself: how it waits, and waiting for the other side.
+macro_rules! on_its_own {
+    ($other:literal, $await_other:ident, $await_other_until:ident, $error:ident) => {
+        /// Chooses how the calls of this handle that have to wait pass their time. Belongs to this handle; a new one spins and
+        /// then sleeps.
+        pub fn set_wait_strategy(&mut self, strategy: $crate::WaitStrategy) {
+            self.party.set_strategy(strategy);
+        }
+
+        #[doc = concat!("Waits until the ring has a ", $other, ". At once when it has.")]
+        ///
+        /// # Errors
+        ///
+        #[doc = concat!("[`", stringify!($error), "::Forked`](crate::", stringify!($error), "::Forked).")]
+        pub fn $await_other(&mut self) -> Result<(), $error> {
+            self.$await_other_until($crate::Deadline::NEVER)
+        }
+
+        #[doc = concat!("Waits until the ring has a ", $other, " or a deadline passes.")]
+        ///
+        /// # Errors
+        ///
+        #[doc = concat!("[`", stringify!($error), "::TimedOut`](crate::", stringify!($error), "::TimedOut) or `Forked`.")]
+        pub fn $await_other_until(&mut self, deadline: impl Into<$crate::Deadline>) -> Result<(), $error> {
+            Ok(self.party.await_peer(deadline.into())?)
+        }
+    };
+}
+
+pub(crate) use {by_name, on_its_own};

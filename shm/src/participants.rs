@@ -355,6 +355,7 @@ impl Region {
     }
 
     /// The life word of an owner that has one and has not been told dead. No system call.
+    #[inline]
     #[must_use]
     pub fn life(&self, owner: Owner) -> Option<LifeWord<'_>> {
         let row = self.row(owner.row())?;
@@ -416,16 +417,14 @@ impl Region {
     }
 
     /// A row of the table, if the region has that many.
+    #[inline]
     fn row(&self, number: u32) -> Option<&Row> {
         if number >= self.geometry().rows {
             return None;
         }
-        let (start, len) = self.section(ROWS)?;
-        let offset = number as usize * size_of::<Row>();
-        assert!(offset + size_of::<Row>() <= len, "the geometry was checked: the table has its rows");
-        let row = start.as_ptr().wrapping_add(offset).cast::<Row>();
-        // SAFETY: a whole row of the section (asserted), which begins at a page and is mapped while the region lives; all
-        // of it is atomic words.
+        let row = self.rows().as_ptr().wrapping_add(number as usize);
+        // SAFETY: a whole row of the table, whose length was checked against the number of rows, and which begins at a page
+        // and is mapped while the region lives; all of it is atomic words.
         Some(unsafe { &*row })
     }
 }

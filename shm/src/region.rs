@@ -26,7 +26,7 @@ use crate::blueprint::{Birth, Blueprint};
 use crate::error::{ClaimError, CreateError, Doing, OpenError, SystemError};
 use crate::geometry::{Expected, Geometry, Rejected};
 use crate::hold::{Backing, Hold};
-use crate::layout::{ROLE_LOCKS, Section, Superblock};
+use crate::layout::{ROLE_LOCKS, ROWS, Row, Section, Superblock};
 use crate::mapping::{Mapping, Mirror};
 use crate::name::Name;
 use crate::participants::{Owner, Participant};
@@ -58,6 +58,8 @@ pub const ROLES_MAX: u32 = 64;
 pub struct Region {
     geometry: Geometry,
     mapping: Mapping,
+    /// Where the table of participants is mapped.
+    rows: NonNull<Row>,
     backing: Backing,
     /// The process that opened it: a forked child has neither its mappings nor its locks.
     home: Home,
@@ -82,9 +84,16 @@ impl Region {
         name: Option<Name>,
     ) -> Self {
         let name = name.map_or_else(OnceLock::new, OnceLock::from);
+        let table = geometry.section(ROWS).expect("checked: every region has a table of participants");
+        assert!(
+            table.offset + table.len <= mapping.len() as u64,
+            "the geometry was checked against the length"
+        );
+        let rows = mapping.start().as_ptr().wrapping_add(table.offset as usize).cast::<Row>();
         Self {
             geometry,
             mapping,
+            rows: NonNull::new(rows).expect("an address in a mapping"),
             backing,
             home: Home::here(),
             attached: Mutex::new(attached),
@@ -214,6 +223,12 @@ impl Region {
         &self.backing
     }
 
+    /// Address of the first row; the others follow it.
+    #[inline(always)]
+    pub(crate) fn rows(&self) -> NonNull<Row> {
+        self.rows
+    }
+
     /// The row that this process has, if it has one.
     pub(crate) fn known(&self) -> &Mutex<Weak<Participant>> {
         &self.participant
@@ -243,6 +258,13 @@ impl Region {
         debug_assert_eq!(named, Ok(()), "only `publish` names a region, and only one without a name");
     }
 }
+
+#[allow(unsafe_code)] // because the address of the rows is raw.
+// SAFETY: the address is of a mapping that the region keeps, and belongs to no thread.
+unsafe impl Send for Region {}
+#[allow(unsafe_code)] // as above.
+// SAFETY: what is shared through it are atomic words.
+unsafe impl Sync for Region {}
 
 impl AsFd for Region {
     fn as_fd(&self) -> BorrowedFd<'_> {

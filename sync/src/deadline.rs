@@ -33,6 +33,17 @@ impl Deadline {
     pub fn has_passed(&self) -> bool {
         self.0.is_some_and(|moment| kernel::now() >= moment)
     }
+
+    /// Is the moment here, if the clock shows `now`?
+    pub(crate) fn has_passed_at(&self, now: Duration) -> bool {
+        self.0.is_some_and(|moment| now >= moment)
+    }
+
+    /// The moment, or `now + at_most` if that comes first.
+    pub(crate) fn or_after(&self, now: Duration, at_most: Duration) -> Duration {
+        let then = now.saturating_add(at_most);
+        self.0.map_or(then, |moment| moment.min(then))
+    }
 }
 
 impl From<Duration> for Deadline {

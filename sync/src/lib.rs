@@ -1,14 +1,23 @@
 //! Waiting between processes for [Ringway](https://docs.rs/ringway).
 //!
-//! This version waits by watching: a side looks, spins a while, then gives the core away between looks, until it finds
-//! what it waits for or a [`Deadline`] passes; its [`Pace`] learns how. It makes no system call while it spins, and needs
-//! none from the side that it waits for.
+//! ```text
+//!   Pace, Wait        watch a while: how closely and how long is learned
+//!   EventCount        then sleep: rung at no cost while nobody does
+//!   Deadline          until then
+//!   backend           the traits behind which another system's events and locks fit
+//! ```
+//!
 //! This crate knows nothing of rings.
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
+pub mod backend;
 mod deadline;
+mod eventcount;
 mod pace;
+mod strategy;
 
 pub use deadline::Deadline;
-pub use pace::{Pace, Wait};
+pub use eventcount::{EventCount, Ringer, Sleeper, Ticket};
+pub use pace::{Next, Pace, Step, Wait};
+pub use strategy::WaitStrategy;

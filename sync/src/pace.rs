@@ -1,30 +1,47 @@
-//! Waiting by watching: spin while an answer is likely near, then give the core away between looks.
+//! How long to watch before going to sleep, and how closely.
 //!
 //! ```text
-//!   [slip] look ─ hint ─ look ─ hint ─ ...  SPINS times      the peer runs on another core: an answer in about 100 ns
-//!          look ─ yield ─ look ─ yield ─ ... to the deadline the peer may need this core
+//!   [slip] look ─ hint ─ look ─ hint ─ ...  ─┬─ 64 looks: clock, peer, core ─┬─ ... to the budget ─▶ sleep
+//!                                            └─ passed? dead? same core?     ┘
 //! ```
 //!
-//! Each look takes the watched cache line away from the peer that is about to write it. In an exchange, where each side
-//! waits for the other's answer, the first look after the answer is what counts, so looks follow each other closely. In a
-//! stream, where the peer writes again and again, a side that is faster than its peer would meet it at every message and
-//! slow both down; it does better to slip behind a little, once, and to find several messages at its next look (the
-//! temporal slip of Giacomoni, Moseley and Vachharajani, "FastForward for Efficient Pipeline Parallelism", 2008). A
+//! **How closely.** Each look takes the watched cache line away from the peer that is about to write it. In an exchange,
+//! where each side waits for the other's answer, the first look after the answer is what counts, so looks follow each other
+//! closely. In a stream, where the peer writes again and again, a side that is faster than its peer would meet it at every
+//! message and slow both down; it does better to slip behind a little, once, and to find several messages at its next look
+//! (the temporal slip of Giacomoni, Moseley and Vachharajani, "FastForward for Efficient Pipeline Parallelism", 2008). A
 //! [`Pace`] tells the two apart by what the last wait brought: more than one message means a stream. Now and then it slips
 //! behind in what it takes for an exchange, since there a stream of single messages looks the same.
 //!
-//! On a machine with one core there is no spinning: whoever is waited for cannot run meanwhile.
+//! **How long.** To sleep and be woken costs up to as much as [`SPINS`] looks, so a wait that ends within those is better
+//! spun out, and spinning any longer costs at most twice what sleeping at once would have (Karlin, Manasse, McGeoch and
+//! Owicki, "Competitive Randomized Algorithms for Nonuniform Problems", 1990). The budget halves with each wait that had to
+//! sleep in the end, and doubles with each that would have been spun out. It is nothing where spinning cannot help:
+//!
+//! * on a machine with one core, where whoever is waited for cannot run meanwhile;
+//! * while the peer last began to wait on this very core: then the core is yielded to it a few times, and then left;
+//! * for this wait, when the clock shows that somebody else had the core in the middle of the spinning.
 
-use crate::Deadline;
-use ringway_shm::primitive::{Backoff, kernel, spin_hint};
+use crate::{Deadline, WaitStrategy};
+use ringway_shm::primitive::{Backoff, kernel, spin_hint, yield_core};
 use std::sync::OnceLock;
+use std::time::Duration;
 
-/// How many looks before the core is given away: some tens of microseconds, many times what two cores that take turns
-/// need for an answer.
-const SPINS: u32 = 32 * CLOCK_LOOKS;
+/// The most looks before a wait sleeps: some tens of microseconds, many times what two cores that take turns need for an
+/// answer, and about what a sleep and a wake-up cost.
+const SPINS: u32 = 32 * CHECK_LOOKS;
 
-/// One look in this many looks at the clock as well.
-const CLOCK_LOOKS: u32 = 64;
+/// One look in this many looks at the clock and after the peer as well. Also the smallest budget.
+const CHECK_LOOKS: u32 = 64;
+
+/// What a wait may take for spinning to be the better choice: the cost of sleeping and being woken.
+const WORTH: Duration = Duration::from_micros(50);
+
+/// Between two checks that take longer than this, somebody else had the core.
+const PREEMPTED: Duration = Duration::from_micros(500);
+
+/// How often the core is yielded to a peer that needs it before this side leaves it.
+const YIELDS: u32 = 8;
 
 /// How many hints a side slips behind in a stream.
 const SLIP: u32 = 64;
@@ -40,19 +57,28 @@ const PROBE: u16 = 4096;
 /// # Examples
 ///
 /// ```
-/// use ringway_sync::{Deadline, Pace};
+/// use ringway_sync::{Deadline, Next, Pace, Step, WaitStrategy};
 /// use std::time::Duration;
 ///
-/// let mut pace = Pace::new();
+/// let mut pace = Pace::new(WaitStrategy::Spin);
 /// let mut looks = 0;
-/// let mut wait = pace.begin(Deadline::after(Duration::from_secs(1)));
-/// while { looks += 1; looks < 3 } {
-///     assert!(wait.pause(), "the deadline is far");
+/// let mut wait = pace.begin(Deadline::after(Duration::from_millis(1)));
+/// loop {
+///     looks += 1; // and find nothing
+///     if wait.pause() == Step::Check && wait.check(false) == Next::TimedOut {
+///         break;
+///     }
 /// }
-/// pace.learn(false);
+/// pace.learn(&wait, false);
+/// assert!(looks > 1);
 /// ```
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Pace {
+    strategy: WaitStrategy,
+    /// Looks before a wait sleeps.
+    budget: u32,
+    /// Was the peer on this core at the last check?
+    is_together: bool,
     /// Waits that may bring a single message before the stream counts as over; 0 in an exchange.
     patience: u8,
     /// Waits since the last that slipped behind.
@@ -62,8 +88,19 @@ pub struct Pace {
 impl Pace {
     /// The pace of an exchange.
     #[must_use]
-    pub fn new() -> Self {
-        Self::default()
+    pub fn new(strategy: WaitStrategy) -> Self {
+        Self { strategy, budget: SPINS, is_together: false, patience: 0, waits: 0 }
+    }
+
+    /// Chooses another way to wait, from the next wait on.
+    pub fn set_strategy(&mut self, strategy: WaitStrategy) {
+        self.strategy = strategy;
+    }
+
+    /// How it waits.
+    #[must_use]
+    pub fn strategy(&self) -> WaitStrategy {
+        self.strategy
     }
 
     /// Do the two sides take turns, as far as is known?
@@ -76,62 +113,161 @@ impl Pace {
     /// Begins a wait, after a first look in vain.
     #[inline]
     pub fn begin(&mut self, deadline: Deadline) -> Wait {
+        let spins = self.strategy == WaitStrategy::Spin
+            || (self.strategy == WaitStrategy::SpinThenSleep && !self.is_together);
+        let spins = spins && !has_one_core();
         if self.patience > 0 || self.waits == PROBE {
             self.waits = 0;
-            if !has_one_core() {
+            if spins {
                 (0..SLIP).for_each(|_| spin_hint());
             }
         } else {
             self.waits += 1;
         }
-        let looks = if has_one_core() { SPINS } else { 0 };
-        Wait { looks, clock_at: looks.max(CLOCK_LOOKS), deadline, backoff: Backoff::new() }
+        let budget = match self.strategy {
+            _ if !spins => 0,
+            WaitStrategy::Spin => SPINS,
+            _ => self.budget,
+        };
+        Wait {
+            looks: 0,
+            check_at: budget.min(CHECK_LOOKS),
+            budget,
+            yields: 0,
+            strategy: self.strategy,
+            deadline,
+            began: None,
+            checked: Duration::ZERO,
+            slept: false,
+            is_together: self.is_together,
+            was_preempted: false,
+            backoff: Backoff::new(),
+        }
     }
 
-    /// Learns from a wait: did it bring more than the one thing that was waited for?
+    /// Learns from a wait that has brought what it waited for: did it bring more than the one thing?
     #[inline]
-    pub fn learn(&mut self, brought_more: bool) {
+    pub fn learn(&mut self, wait: &Wait, brought_more: bool) {
         self.patience = if brought_more { PATIENCE } else { self.patience.saturating_sub(1) };
+        if wait.began.is_some() {
+            self.learn_how_long(wait);
+        }
+    }
+
+    /// Learns from a wait that was long enough to look at the clock.
+    #[cold]
+    fn learn_how_long(&mut self, wait: &Wait) {
+        self.is_together = wait.is_together;
+        let waited = wait.began.map_or(Duration::ZERO, |began| kernel::now().saturating_sub(began));
+        if wait.was_preempted {
+            self.budget = CHECK_LOOKS;
+        } else if !wait.slept || waited < WORTH {
+            self.budget = (self.budget * 2).min(SPINS);
+        } else {
+            self.budget = (self.budget / 2).max(CHECK_LOOKS);
+        }
     }
 }
 
-/// One wait: look, [`pause`](Self::pause), look again, until the pause says that the deadline has passed.
+/// What comes after a look in vain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Look again.
+    Look,
+    /// Look after the peer, then [`check`](Wait::check).
+    Check,
+}
+
+/// What comes after a check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Look again.
+    Look,
+    /// Sleep, and say [`has_slept`](Wait::has_slept); then look again.
+    Sleep,
+    /// The deadline has passed: the look before was the last.
+    TimedOut,
+}
+
+/// One wait: look, [`pause`](Self::pause), look again.
 #[derive(Debug)]
 pub struct Wait {
     looks: u32,
-    /// Looks after which the clock is looked at.
-    clock_at: u32,
+    /// Looks after which the next check is due.
+    check_at: u32,
+    /// Looks after which the spinning is over.
+    budget: u32,
+    yields: u32,
+    strategy: WaitStrategy,
     deadline: Deadline,
+    /// When the first check was.
+    began: Option<Duration>,
+    /// When the last check was.
+    checked: Duration,
+    slept: bool,
+    is_together: bool,
+    was_preempted: bool,
     backoff: Backoff,
 }
 
 impl Wait {
-    /// Passes the time between two looks. False when the deadline has passed: the look before it was the last.
+    /// Passes the time between two looks.
     #[inline(always)]
     #[must_use]
-    pub fn pause(&mut self) -> bool {
-        if self.looks == self.clock_at {
-            return self.look_at_the_clock();
+    pub fn pause(&mut self) -> Step {
+        if self.looks == self.check_at {
+            return Step::Check;
         }
         self.looks += 1;
         spin_hint();
-        true
+        Step::Look
     }
 
-    /// Ends the wait if it is time to; gives the core away if the spinning is over.
+    /// When the wait gives up.
+    #[must_use]
+    pub fn deadline(&self) -> Deadline {
+        self.deadline
+    }
+
+    /// Looks at the clock and decides how to go on. `is_together`: did the peer last begin to wait on the core that this
+    /// thread runs on?
     #[cold]
     #[inline(never)]
-    fn look_at_the_clock(&mut self) -> bool {
-        if self.deadline.has_passed() {
-            return false;
+    #[must_use]
+    pub fn check(&mut self, is_together: bool) -> Next {
+        let now = kernel::now();
+        if self.deadline.has_passed_at(now) {
+            return Next::TimedOut;
         }
-        if self.looks < SPINS {
-            self.clock_at += CLOCK_LOOKS;
+        self.is_together = is_together;
+        if self.began.is_none() {
+            self.began = Some(now);
+        } else if !self.slept && self.yields == 0 && now.saturating_sub(self.checked) > PREEMPTED {
+            self.was_preempted = true;
+        }
+        self.checked = now;
+        if self.looks < self.budget && !is_together && !self.was_preempted {
+            self.check_at += CHECK_LOOKS;
             spin_hint();
-        } else {
-            self.backoff.pause();
+            return Next::Look;
         }
-        true
+        // From here on each look is a check.
+        self.check_at = self.looks;
+        if self.strategy == WaitStrategy::Spin {
+            self.backoff.pause();
+            return Next::Look;
+        }
+        if is_together && self.strategy == WaitStrategy::SpinThenSleep && self.yields < YIELDS {
+            self.yields += 1;
+            yield_core();
+            return Next::Look;
+        }
+        Next::Sleep
+    }
+
+    /// Says that the wait has slept.
+    pub fn has_slept(&mut self) {
+        self.slept = true;
     }
 }
 

@@ -8,8 +8,9 @@
 //! ring full.
 
 use super::Producer;
-use crate::error::{SendError, TrySendError};
+use crate::error::{Ending, SendError, TrySendError};
 use ringway_sync::Deadline;
+use std::time::Duration;
 
 /// How much of the ring a batch may keep to itself before it publishes: this many parts to a ring.
 const BATCH_PARTS: u64 = 8;
@@ -18,11 +19,14 @@ const BATCH_PARTS: u64 = 8;
 #[derive(Debug)]
 pub struct Batch<'a> {
     producer: &'a mut Producer,
+    /// Why nothing can be sent: the handle is a parent's.
+    barred: Option<Ending>,
 }
 
 impl<'a> Batch<'a> {
     pub(super) fn new(producer: &'a mut Producer) -> Self {
-        Self { producer }
+        let barred = producer.is_here().err();
+        Self { producer, barred }
     }
 
     /// Adds a copy of `message` if there is room now. Never waits; publishes what has gathered if there is none.
@@ -32,6 +36,9 @@ impl<'a> Batch<'a> {
     /// [`TrySendError`]; this message was not added, the ones before it were.
     #[inline]
     pub fn try_send(&mut self, message: &[u8]) -> Result<(), TrySendError> {
+        if let Some(ending) = self.barred {
+            return Err(ending.into());
+        }
         match self.producer.append(message) {
             Ok(()) => {
                 if self.unpublished() >= self.producer.capacity() / BATCH_PARTS {
@@ -71,6 +78,16 @@ impl<'a> Batch<'a> {
         Ok(())
     }
 
+    /// Adds a copy of `message`, waiting this long at most.
+    ///
+    /// # Errors
+    ///
+    /// As [`send_until`](Self::send_until).
+    #[inline]
+    pub fn send_timeout(&mut self, message: &[u8], timeout: Duration) -> Result<(), SendError> {
+        self.send_until(message, timeout)
+    }
+
     /// Bytes of the ring that have gathered and that the consumer cannot see yet.
     #[must_use]
     pub fn unpublished(&self) -> u64 {
@@ -81,7 +98,8 @@ impl<'a> Batch<'a> {
     #[inline]
     pub fn flush(&mut self) {
         if self.unpublished() > 0 && !self.producer.is_poisoned() {
-            self.producer.publish();
+            // In a forked child nothing was added.
+            let _ = self.producer.publish();
         }
     }
 }

@@ -9,15 +9,17 @@
 
 use super::{FORM, Messages, data, length_max};
 use crate::cursor::ConsumerCursor;
-use crate::error::{Fault, OpenError, RecvError, TryRecvError, arrived};
+use crate::error::{Ending, Fault, OpenError, RecvError, TryRecvError, arrived};
 use crate::layout::{HEADER_LEN, PADDING, RECORD, header, record_len};
 use crate::memory::Bytes;
-use crate::setup::{Side, by_name};
+use crate::party::Party;
+use crate::setup::{Side, by_name, on_its_own};
 use crate::when_full::dropped;
+use ringway_shm::Region;
 use ringway_shm::primitive::Ordering;
-use ringway_shm::{Claim, Region};
-use ringway_sync::{Deadline, Pace};
+use ringway_sync::Deadline;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Looks in vain after which the two sides seem to take turns.
 const IDLE_LOOKS: u32 = 3;
@@ -46,12 +48,12 @@ pub struct Consumer {
     length_max: u64,
     /// Looks since something was there.
     idle: u32,
-    pace: Pace,
-    _claim: Claim,
+    party: Party,
 }
 
 impl Consumer {
     by_name!(FORM, "consumer", "ConsumerTaken", has_producer, "producer", Producer);
+    on_its_own!("producer", await_producer, await_producer_until, RecvError);
 
     /// Becomes the consumer of the ring in a region.
     ///
@@ -64,14 +66,8 @@ impl Consumer {
         let claim = Side::Consumer.claim(region)?;
         let cursor = ConsumerCursor::attach(bytes.memory().control(), bytes.capacity(), 8)
             .map_err(|corruption| OpenError::Attach(corruption.into()))?;
-        Ok(Self {
-            cursor,
-            length_max: length_max(bytes.capacity()),
-            bytes,
-            idle: 0,
-            pace: Pace::new(),
-            _claim: claim,
-        })
+        let party = Party::sit(claim, Side::Consumer, bytes.memory());
+        Ok(Self { cursor, length_max: length_max(bytes.capacity()), bytes, idle: 0, party })
     }
 
     /// The ring's region.
@@ -108,7 +104,7 @@ impl Consumer {
     pub fn try_recv(&mut self, message: &mut Vec<u8>) -> Result<(), TryRecvError> {
         let len = self.next()?;
         self.bytes.read_vec(self.payload(), message, len);
-        self.release(len);
+        self.release(len)?;
         Ok(())
     }
 
@@ -136,8 +132,18 @@ impl Consumer {
     ) -> Result<(), RecvError> {
         let len = self.next_until(deadline)?;
         self.bytes.read_vec(self.payload(), message, len);
-        self.release(len);
+        self.release(len)?;
         Ok(())
+    }
+
+    /// Receives the next message, waiting this long at most.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv_until`](Self::recv_until).
+    #[inline]
+    pub fn recv_timeout(&mut self, message: &mut Vec<u8>, timeout: Duration) -> Result<(), RecvError> {
+        self.recv_until(message, timeout)
     }
 
     /// Receives the next message into a vector of its own, waiting while there is none.
@@ -161,7 +167,7 @@ impl Consumer {
         let len = self.next()?;
         let target = target.get_mut(..len).ok_or(TryRecvError::TooSmall { needed: len })?;
         self.bytes.read(self.payload(), target);
-        self.release(len);
+        self.release(len)?;
         Ok(len)
     }
 
@@ -189,8 +195,18 @@ impl Consumer {
         let len = self.next_until(deadline)?;
         let target = target.get_mut(..len).ok_or(RecvError::TooSmall { needed: len })?;
         self.bytes.read(self.payload(), target);
-        self.release(len);
+        self.release(len)?;
         Ok(len)
+    }
+
+    /// Receives the next message into the front of `target`, waiting this long at most.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv_into_until`](Self::recv_into_until).
+    #[inline]
+    pub fn recv_into_timeout(&mut self, target: &mut [u8], timeout: Duration) -> Result<usize, RecvError> {
+        self.recv_into_until(target, timeout)
     }
 
     /// Receives everything that is there now, as one copy of at most the room that `messages` was made for. Never
@@ -223,7 +239,8 @@ impl Consumer {
         }
         // All that is there now, not only what was there at the last look.
         if self.cursor.backlog() < messages.room as u64 {
-            self.cursor.refresh(self.bytes.memory().control())?;
+            let refreshed = self.cursor.refresh(self.bytes.memory().control());
+            refreshed.map_err(|corruption| self.party.explain(corruption))?;
         }
         let head = self.cursor.head();
         let span = self.cursor.backlog().min(messages.room as u64).min(self.bytes.in_a_row(head));
@@ -236,7 +253,7 @@ impl Consumer {
             Err(_) => {}
         }
         self.cursor.advance(messages.end as u64);
-        self.cursor.release(self.bytes.memory().control());
+        self.give_back()?;
         Ok(())
     }
 
@@ -262,6 +279,16 @@ impl Consumer {
         messages.clear();
         self.next_until(deadline)?;
         arrived(self.try_recv_many(messages))
+    }
+
+    /// Receives everything that is there, waiting this long at most.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv_many_until`](Self::recv_many_until).
+    #[inline]
+    pub fn recv_many_timeout(&mut self, messages: &mut Messages, timeout: Duration) -> Result<(), RecvError> {
+        self.recv_many_until(messages, timeout)
     }
 
     /// Looks at the next message where it is; it stays in the ring until it is released. Never waits.
@@ -311,6 +338,16 @@ impl Consumer {
         Ok(Peek { consumer: self, len })
     }
 
+    /// Looks at the next message where it is, waiting this long at most.
+    ///
+    /// # Errors
+    ///
+    /// As [`peek_until`](Self::peek_until).
+    #[inline]
+    pub fn peek_timeout(&mut self, timeout: Duration) -> Result<Peek<'_>, RecvError> {
+        self.peek_until(timeout)
+    }
+
     /// Finds the next record, waiting until a deadline while there is none.
     #[inline(always)]
     fn next_until(&mut self, deadline: impl Into<Deadline>) -> Result<usize, RecvError> {
@@ -326,20 +363,20 @@ impl Consumer {
         if failure != TryRecvError::Empty {
             return arrived(Err(failure));
         }
-        let is_exchange = self.pace.is_exchange();
-        let mut wait = self.pace.begin(deadline);
+        let is_exchange = self.party.is_exchange();
+        let mut waiting = self.party.begin(deadline);
         loop {
             match self.look(is_exchange) {
                 Ok(()) => break,
                 Err(TryRecvError::Empty) => {}
                 Err(error) => return arrived(Err(error)),
             }
-            if !wait.pause() {
-                return Err(RecvError::TimedOut);
+            if waiting.pause() {
+                self.party.check(&mut waiting)?;
             }
         }
         let len = arrived(self.next())?;
-        self.pace.learn(self.cursor.backlog() > record_len(len as u64));
+        self.party.learn(&waiting, self.cursor.backlog() > record_len(len as u64));
         Ok(len)
     }
 
@@ -347,7 +384,7 @@ impl Consumer {
     #[inline(always)]
     fn next(&mut self) -> Result<usize, TryRecvError> {
         if self.cursor.backlog() == 0 {
-            self.look(self.idle >= IDLE_LOOKS)?;
+            self.look_after_all()?;
         }
         // Relaxed: tail's Acquire ordered it; what a peer that breaks the protocol writes is checked, whatever it is.
         let word = self.bytes.header(self.cursor.head()).load(Ordering::Relaxed);
@@ -365,15 +402,36 @@ impl Consumer {
             self.bytes.prefetch(self.cursor.head());
             self.bytes.prefetch(self.cursor.head().wrapping_add(64));
         }
-        match self.cursor.refresh(self.bytes.memory().control())? {
-            0 => {
+        match self.cursor.refresh(self.bytes.memory().control()) {
+            Ok(0) => {
                 self.idle = self.idle.saturating_add(1);
                 Err(TryRecvError::Empty)
             }
-            _ => {
+            Ok(_) => {
                 self.idle = 0;
                 Ok(())
             }
+            Err(corruption) => Err(self.party.explain(corruption).into()),
+        }
+    }
+
+    /// The same for a try, which has something to say about an end as well.
+    #[inline(always)]
+    fn look_after_all(&mut self) -> Result<(), TryRecvError> {
+        match self.look(self.idle >= IDLE_LOOKS) {
+            Err(TryRecvError::Empty) if !self.party.is_peer_well() => self.why_empty(),
+            answer => answer,
+        }
+    }
+
+    /// After a look in vain: says more than that there is nothing, if there is more to say. `Ok` when something has come.
+    #[cold]
+    #[inline(never)]
+    fn why_empty(&mut self) -> Result<(), TryRecvError> {
+        let Some(ending) = self.party.ending() else { return Err(TryRecvError::Empty) };
+        match self.look(false) {
+            Err(TryRecvError::Empty) => Err(self.party.tell(ending).into()),
+            answer => answer,
         }
     }
 
@@ -391,6 +449,8 @@ impl Consumer {
     #[cold]
     #[inline(never)]
     fn after_padding(&mut self, word: u64) -> Result<usize, TryRecvError> {
+        // Zeros, as a forked child finds them, are no header.
+        self.party.is_here(&self.bytes.memory().control().freed.bell)?;
         let to_end = self.bytes.to_end(self.cursor.head());
         // In a ring of more than 4 GiB, what is left may be more than any padding: a record before it would have fitted.
         let length = u32::try_from(to_end - HEADER_LEN);
@@ -418,9 +478,17 @@ impl Consumer {
 
     /// Gives the record at head back.
     #[inline(always)]
-    fn release(&mut self, len: usize) {
+    fn release(&mut self, len: usize) -> Result<(), Ending> {
         self.cursor.advance(record_len(len as u64));
-        self.cursor.release(self.bytes.memory().control());
+        self.give_back()
+    }
+
+    /// Gives everything read back, and wakes the producer if it sleeps until there is room.
+    #[inline(always)]
+    fn give_back(&mut self) -> Result<(), Ending> {
+        let control = self.bytes.memory().control();
+        self.cursor.release(control);
+        self.party.ring(&control.freed.bell)
     }
 }
 
@@ -469,6 +537,6 @@ impl Peek<'_> {
     /// Takes the message from the ring.
     #[inline]
     pub fn release(self) {
-        self.consumer.release(self.len);
+        let _ = self.consumer.release(self.len);
     }
 }

@@ -9,15 +9,17 @@
 
 use super::{Batch, FORM, data, length_max};
 use crate::cursor::ProducerCursor;
-use crate::error::{OpenError, SendError, TrySendError, settled};
+use crate::error::{Ending, OpenError, SendError, TrySendError, settled};
 use crate::layout::{HEADER_LEN, PADDING, RECORD, header, record_len};
 use crate::memory::Bytes;
-use crate::setup::{Side, by_name};
+use crate::party::Party;
+use crate::setup::{Side, by_name, on_its_own};
 use crate::when_full::{WhenFull, count_dropped, dropped};
+use ringway_shm::Region;
 use ringway_shm::primitive::Ordering;
-use ringway_shm::{Claim, Region};
-use ringway_sync::{Deadline, Pace};
+use ringway_sync::Deadline;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The sending side of a byte ring. There is one at a time, in whatever process.
 ///
@@ -41,8 +43,7 @@ pub struct Producer {
     bytes: Bytes,
     length_max: u64,
     when_full: WhenFull,
-    pace: Pace,
-    _claim: Claim,
+    party: Party,
 }
 
 /// Where a record will stand: padding bytes from tail on, then the record.
@@ -54,6 +55,7 @@ struct Room {
 
 impl Producer {
     by_name!(FORM, "producer", "ProducerTaken", has_consumer, "consumer", Consumer);
+    on_its_own!("consumer", await_consumer, await_consumer_until, SendError);
 
     /// Becomes the producer of the ring in a region.
     ///
@@ -66,14 +68,9 @@ impl Producer {
         let claim = Side::Producer.claim(region)?;
         let cursor = ProducerCursor::attach(bytes.memory().control(), bytes.capacity(), 8)
             .map_err(|corruption| OpenError::Attach(corruption.into()))?;
-        Ok(Self {
-            cursor,
-            length_max: length_max(bytes.capacity()),
-            bytes,
-            when_full: WhenFull::Wait,
-            pace: Pace::new(),
-            _claim: claim,
-        })
+        let party = Party::sit(claim, Side::Producer, bytes.memory());
+        let length_max = length_max(bytes.capacity());
+        Ok(Self { cursor, length_max, bytes, when_full: WhenFull::Wait, party })
     }
 
     /// The ring's region.
@@ -127,7 +124,7 @@ impl Producer {
     #[inline]
     pub fn try_send(&mut self, message: &[u8]) -> Result<(), TrySendError> {
         self.append(message)?;
-        self.publish();
+        self.publish()?;
         Ok(())
     }
 
@@ -152,8 +149,18 @@ impl Producer {
         if let Err(error) = self.append(message) {
             self.append_after(error, message, deadline.into())?;
         }
-        self.publish();
+        self.publish()?;
         Ok(())
+    }
+
+    /// Sends a copy of `message`, waiting this long at most.
+    ///
+    /// # Errors
+    ///
+    /// As [`send_until`](Self::send_until).
+    #[inline]
+    pub fn send_timeout(&mut self, message: &[u8], timeout: Duration) -> Result<(), SendError> {
+        self.send_until(message, timeout)
     }
 
     /// Reserves room for a record of up to `len` bytes, to be written in the ring. Never waits.
@@ -177,6 +184,7 @@ impl Producer {
     /// ```
     #[inline]
     pub fn try_reserve(&mut self, len: usize) -> Result<Reservation<'_>, TrySendError> {
+        self.is_here()?;
         let room = self.claim(len)?;
         Ok(Reservation { producer: self, room })
     }
@@ -202,11 +210,22 @@ impl Producer {
         len: usize,
         deadline: impl Into<Deadline>,
     ) -> Result<Reservation<'_>, SendError> {
+        self.is_here()?;
         let room = match self.claim(len) {
             Ok(room) => room,
             Err(error) => self.await_room(error, len, deadline.into())?,
         };
         Ok(Reservation { producer: self, room })
+    }
+
+    /// Reserves room for a record of up to `len` bytes, waiting this long at most.
+    ///
+    /// # Errors
+    ///
+    /// As [`reserve_until`](Self::reserve_until).
+    #[inline]
+    pub fn reserve_timeout(&mut self, len: usize, timeout: Duration) -> Result<Reservation<'_>, SendError> {
+        self.reserve_until(len, timeout)
     }
 
     /// Begins a batch: what is sent in it is published together, at its flush, its drop, or when an eighth of the ring
@@ -270,8 +289,16 @@ impl Producer {
 
     /// Tells the consumer of everything written.
     #[inline(always)]
-    pub(super) fn publish(&mut self) {
-        self.cursor.publish(self.bytes.memory().control());
+    pub(super) fn publish(&mut self) -> Result<(), Ending> {
+        let control = self.bytes.memory().control();
+        self.cursor.publish(control);
+        self.party.ring(&control.arrived.bell)
+    }
+
+    /// Fails in a forked child.
+    #[inline(always)]
+    pub(super) fn is_here(&self) -> Result<(), Ending> {
+        self.party.is_here(&self.bytes.memory().control().arrived.bell)
     }
 
     /// Bytes written that the consumer cannot see yet.
@@ -296,18 +323,18 @@ impl Producer {
         let TrySendError::Full { needed, .. } = failure else {
             return settled(Err(failure));
         };
-        let mut wait = self.pace.begin(deadline);
+        let mut waiting = self.party.begin(deadline);
         loop {
-            match self.claim_after_all(len) {
+            match self.look_for_room(len) {
                 Ok(room) => {
-                    self.pace.learn(self.cursor.free() > needed);
+                    self.party.learn(&waiting, self.cursor.free() > needed);
                     return Ok(room);
                 }
                 Err(TrySendError::Full { .. }) => {}
                 Err(error) => return settled(Err(error)),
             }
-            if !wait.pause() {
-                return Err(SendError::TimedOut);
+            if waiting.pause() {
+                self.party.check(&mut waiting)?;
             }
         }
     }
@@ -336,6 +363,29 @@ impl Producer {
     #[cold]
     #[inline(never)]
     fn claim_after_all(&mut self, len: usize) -> Result<Room, TrySendError> {
+        match self.look_for_room(len) {
+            Err(error @ TrySendError::Full { .. }) if self.when_full == WhenFull::Wait => {
+                self.why_full(error, len)
+            }
+            answer => answer,
+        }
+    }
+
+    /// After a look for room in vain: says more than that there is too little, if there is more to say. `Ok` when room has
+    /// come.
+    fn why_full(&mut self, full: TrySendError, len: usize) -> Result<Room, TrySendError> {
+        if self.party.is_peer_well() {
+            return Err(full);
+        }
+        let Some(ending) = self.party.ending() else { return Err(full) };
+        match self.look_for_room(len) {
+            Err(TrySendError::Full { .. }) => Err(self.party.tell(ending).into()),
+            answer => answer,
+        }
+    }
+
+    /// Looks for room for a record of `len` bytes.
+    fn look_for_room(&mut self, len: usize) -> Result<Room, TrySendError> {
         let length = len as u64;
         if length > self.length_max {
             return Err(TrySendError::TooLong { len: length, max: self.length_max });
@@ -345,14 +395,17 @@ impl Producer {
         let needed = padding + total;
         let mut free = self.cursor.free();
         if needed > free {
-            free = self.cursor.refresh(self.bytes.memory().control())?;
+            free = match self.cursor.refresh(self.bytes.memory().control()) {
+                Ok(free) => free,
+                Err(corruption) => return Err(self.party.explain(corruption).into()),
+            };
         }
         if needed <= free {
             return Ok(Room { padding, len });
         }
         // What a forgotten batch kept to itself would never be read, nor its room be given back.
         if self.unpublished() > 0 {
-            self.publish();
+            self.publish()?;
         }
         Err(TrySendError::Full { needed, free })
     }
@@ -453,7 +506,8 @@ impl Reservation<'_> {
     pub fn commit_prefix(self, len: usize) {
         assert!(len <= self.room.len, "{len} bytes of a reservation of {}", self.room.len);
         self.producer.close(self.room, len);
-        self.producer.publish();
+        // In a forked child there was no reservation to commit.
+        let _ = self.producer.publish();
     }
 
     /// Gives the room back; nothing is sent. The same as dropping the reservation.

@@ -7,13 +7,15 @@
 
 use super::layout::steps::ConsumerSide;
 use super::{Layout, Slot, Throughput, form, memory};
-use crate::error::{OpenError, RecvError, TryRecvError, arrived};
-use crate::setup::{Side, by_name};
+use crate::error::{Ending, OpenError, RecvError, TryRecvError, arrived};
+use crate::party::Party;
+use crate::setup::{Side, by_name, on_its_own};
 use crate::when_full::dropped;
 use core::fmt;
-use ringway_shm::{Claim, Region};
-use ringway_sync::{Deadline, Pace};
+use ringway_shm::Region;
+use ringway_sync::Deadline;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Looks in vain after which the two sides seem to take turns.
 const IDLE_LOOKS: u32 = 3;
@@ -35,12 +37,12 @@ pub struct Consumer<T: Slot, L: Layout = Throughput> {
     side: L::Consumer<T>,
     /// Looks since something was there.
     idle: u32,
-    pace: Pace,
-    _claim: Claim,
+    party: Party,
 }
 
 impl<T: Slot, L: Layout> Consumer<T, L> {
     by_name!(form::<T, L>(), "consumer", "ConsumerTaken", has_producer, "producer", Producer);
+    on_its_own!("producer", await_producer, await_producer_until, RecvError);
 
     /// Becomes the consumer of the ring in a region.
     ///
@@ -53,7 +55,8 @@ impl<T: Slot, L: Layout> Consumer<T, L> {
         let claim = Side::Consumer.claim(region)?;
         let side = L::Consumer::attach(memory, capacity)
             .map_err(|corruption| OpenError::Attach(corruption.into()))?;
-        Ok(Self { side, idle: 0, pace: Pace::new(), _claim: claim })
+        let party = Party::sit(claim, Side::Consumer, side.memory());
+        Ok(Self { side, idle: 0, party })
     }
 
     /// The ring's region.
@@ -85,7 +88,7 @@ impl<T: Slot, L: Layout> Consumer<T, L> {
         if !self.side.has_next() {
             self.look_after_all()?;
         }
-        Ok(self.take())
+        Ok(self.take()?)
     }
 
     /// Receives the next value, waiting while there is none.
@@ -110,9 +113,19 @@ impl<T: Slot, L: Layout> Consumer<T, L> {
             Ok(value) => Ok(value),
             Err(error) => {
                 self.await_backlog(error, deadline.into())?;
-                Ok(self.take())
+                Ok(self.take()?)
             }
         }
+    }
+
+    /// Receives the next value, waiting this long at most.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv_until`](Self::recv_until).
+    #[inline]
+    pub fn recv_timeout(&mut self, timeout: Duration) -> Result<T, RecvError> {
+        self.recv_until(timeout)
     }
 
     /// Receives the next value into its place, if there is one: a large one is copied once that way. Never waits.
@@ -125,7 +138,7 @@ impl<T: Slot, L: Layout> Consumer<T, L> {
         if !self.side.has_next() {
             self.look_after_all()?;
         }
-        self.take_into(value);
+        self.take_into(value)?;
         Ok(())
     }
 
@@ -148,9 +161,19 @@ impl<T: Slot, L: Layout> Consumer<T, L> {
     pub fn recv_into_until(&mut self, value: &mut T, deadline: impl Into<Deadline>) -> Result<(), RecvError> {
         if let Err(error) = self.try_recv_into(value) {
             self.await_backlog(error, deadline.into())?;
-            self.take_into(value);
+            self.take_into(value)?;
         }
         Ok(())
+    }
+
+    /// Receives the next value into its place, waiting this long at most.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv_into_until`](Self::recv_into_until).
+    #[inline]
+    pub fn recv_into_timeout(&mut self, value: &mut T, timeout: Duration) -> Result<(), RecvError> {
+        self.recv_into_until(value, timeout)
     }
 
     /// Receives as many values as are there now, up to the length of `values`, and says how many. Never waits. All of
@@ -166,7 +189,7 @@ impl<T: Slot, L: Layout> Consumer<T, L> {
             return Ok(0);
         }
         let count = self.there_are(values.len())?;
-        self.take_many(&mut values[..count]);
+        self.take_many(&mut values[..count])?;
         Ok(count)
     }
 
@@ -202,8 +225,18 @@ impl<T: Slot, L: Layout> Consumer<T, L> {
                 self.side.known(values.len())
             }
         };
-        self.take_many(&mut values[..count]);
+        self.take_many(&mut values[..count])?;
         Ok(count)
+    }
+
+    /// Receives at least one value, waiting this long at most.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv_many_until`](Self::recv_many_until).
+    #[inline]
+    pub fn recv_many_timeout(&mut self, values: &mut [T], timeout: Duration) -> Result<usize, RecvError> {
+        self.recv_many_until(values, timeout)
     }
 
     /// Looks at up to `count` values where they are: as many as are there now and lie before the ring's end. They stay
@@ -229,6 +262,7 @@ impl<T: Slot, L: Layout> Consumer<T, L> {
     /// ```
     #[inline]
     pub fn try_peek_many(&mut self, count: usize) -> Result<Peek<'_, T, L>, TryRecvError> {
+        self.party.is_here(&self.side.memory().control().freed.bell)?;
         let there = self.there_are(count)?;
         let count = self.side.before_end(there);
         Ok(Peek { consumer: self, count })
@@ -267,26 +301,43 @@ impl<T: Slot, L: Layout> Consumer<T, L> {
         Ok(Peek { consumer: self, count: 1 })
     }
 
+    /// Looks at the next value where it is, waiting this long at most.
+    ///
+    /// # Errors
+    ///
+    /// As [`peek_until`](Self::peek_until).
+    #[inline]
+    pub fn peek_timeout(&mut self, timeout: Duration) -> Result<Peek<'_, T, L>, RecvError> {
+        self.peek_until(timeout)
+    }
+
     /// Takes the value at head, which is there.
     #[inline(always)]
-    fn take(&mut self) -> T {
+    fn take(&mut self) -> Result<T, Ending> {
         let value = self.side.read(0);
-        self.side.release(1);
-        value
+        self.release(1)?;
+        Ok(value)
     }
 
     /// Takes the value at head, which is there, into its place.
     #[inline(always)]
-    fn take_into(&mut self, value: &mut T) {
+    fn take_into(&mut self, value: &mut T) -> Result<(), Ending> {
         self.side.read_into(value);
-        self.side.release(1);
+        self.release(1)
     }
 
     /// Takes as many values as `values` has room for, which are there.
     #[inline(always)]
-    fn take_many(&mut self, values: &mut [T]) {
+    fn take_many(&mut self, values: &mut [T]) -> Result<(), Ending> {
         self.side.read_many(values);
-        self.side.release(values.len());
+        self.release(values.len())
+    }
+
+    /// Gives values back, and wakes the producer if it sleeps until there is room.
+    #[inline(always)]
+    fn release(&mut self, count: usize) -> Result<(), Ending> {
+        self.side.release(count);
+        self.party.ring(&self.side.memory().control().freed.bell)
     }
 
     /// Waits, if the failure of a try was that nothing is there, until something is.
@@ -295,19 +346,19 @@ impl<T: Slot, L: Layout> Consumer<T, L> {
         if failure != TryRecvError::Empty {
             return arrived(Err(failure));
         }
-        let is_exchange = self.pace.is_exchange();
-        let mut wait = self.pace.begin(deadline);
+        let is_exchange = self.party.is_exchange();
+        let mut waiting = self.party.begin(deadline);
         loop {
             match self.look(is_exchange) {
                 Ok(()) => break,
                 Err(TryRecvError::Empty) => {}
                 Err(error) => return arrived(Err(error)),
             }
-            if !wait.pause() {
-                return Err(RecvError::TimedOut);
+            if waiting.pause() {
+                self.party.check(&mut waiting)?;
             }
         }
-        self.pace.learn(self.side.brought_more());
+        self.party.learn(&waiting, self.side.brought_more());
         Ok(())
     }
 
@@ -320,29 +371,50 @@ impl<T: Slot, L: Layout> Consumer<T, L> {
         if is_exchange {
             self.side.prefetch();
         }
-        if self.side.refresh()? {
-            self.idle = 0;
-            Ok(())
-        } else {
-            self.idle = self.idle.saturating_add(1);
-            Err(TryRecvError::Empty)
+        match self.side.refresh() {
+            Ok(true) => {
+                self.idle = 0;
+                Ok(())
+            }
+            Ok(false) => {
+                self.idle = self.idle.saturating_add(1);
+                Err(TryRecvError::Empty)
+            }
+            Err(corruption) => Err(self.party.explain(corruption).into()),
         }
     }
 
-    /// The same, off the straight path.
+    /// The same for a try, which has something to say about an end as well.
     #[cold]
     #[inline(never)]
     fn look_after_all(&mut self) -> Result<(), TryRecvError> {
-        self.look(self.idle >= IDLE_LOOKS)
+        match self.look(self.idle >= IDLE_LOOKS) {
+            Err(TryRecvError::Empty) if !self.party.is_peer_well() => self.why_empty(),
+            answer => answer,
+        }
+    }
+
+    /// After a look in vain: says more than that there is nothing, if there is more to say. `Ok` when something has come.
+    #[cold]
+    fn why_empty(&mut self) -> Result<(), TryRecvError> {
+        let Some(ending) = self.party.ending() else { return Err(TryRecvError::Empty) };
+        match self.look(false) {
+            Err(TryRecvError::Empty) => Err(self.party.tell(ending).into()),
+            answer => answer,
+        }
     }
 
     /// How many of `count` values, at least one of which is wanted, are there. Looks again when fewer are known to be there
     /// than are wanted.
     #[inline(always)]
     fn there_are(&mut self, count: usize) -> Result<usize, TryRecvError> {
-        match self.side.count(count.max(1))? {
-            0 => Err(TryRecvError::Empty),
-            there => Ok(count.min(there)),
+        match self.side.count(count.max(1)) {
+            Ok(0) => {
+                self.look_after_all()?;
+                Ok(count.min(self.side.known(count.max(1))))
+            }
+            Ok(there) => Ok(count.min(there)),
+            Err(corruption) => Err(self.party.explain(corruption).into()),
         }
     }
 }
@@ -390,7 +462,7 @@ impl<T: Slot, L: Layout> Peek<'_, T, L> {
     /// Takes all of the values from the ring.
     #[inline]
     pub fn release(self) {
-        self.consumer.side.release(self.count);
+        let _ = self.consumer.release(self.count);
     }
 
     /// Takes the first `count` values from the ring and leaves the rest.
@@ -401,7 +473,7 @@ impl<T: Slot, L: Layout> Peek<'_, T, L> {
     #[inline]
     pub fn release_prefix(self, count: usize) {
         assert!(count <= self.count, "{count} values of {}", self.count);
-        self.consumer.side.release(count);
+        let _ = self.consumer.release(count);
     }
 }
 

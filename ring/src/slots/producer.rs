@@ -7,13 +7,15 @@
 
 use super::layout::steps::ProducerSide;
 use super::{Layout, Slot, Throughput, form, memory};
-use crate::error::{OpenError, SendError, TrySendError, settled};
-use crate::setup::{Side, by_name};
+use crate::error::{Ending, OpenError, SendError, TrySendError, settled};
+use crate::party::Party;
+use crate::setup::{Side, by_name, on_its_own};
 use crate::when_full::{WhenFull, count_dropped, dropped};
 use core::fmt;
-use ringway_shm::{Claim, Region};
-use ringway_sync::{Deadline, Pace};
+use ringway_shm::Region;
+use ringway_sync::Deadline;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The sending side of a ring of slots, in the [`Layout`] `L`. There is one at a time, in whatever process.
 ///
@@ -32,12 +34,12 @@ use std::sync::Arc;
 pub struct Producer<T: Slot, L: Layout = Throughput> {
     side: L::Producer<T>,
     when_full: WhenFull,
-    pace: Pace,
-    _claim: Claim,
+    party: Party,
 }
 
 impl<T: Slot, L: Layout> Producer<T, L> {
     by_name!(form::<T, L>(), "producer", "ProducerTaken", has_consumer, "consumer", Consumer);
+    on_its_own!("consumer", await_consumer, await_consumer_until, SendError);
 
     /// Becomes the producer of the ring in a region.
     ///
@@ -50,7 +52,8 @@ impl<T: Slot, L: Layout> Producer<T, L> {
         let claim = Side::Producer.claim(region)?;
         let side = L::Producer::attach(memory, capacity)
             .map_err(|corruption| OpenError::Attach(corruption.into()))?;
-        Ok(Self { side, when_full: WhenFull::Wait, pace: Pace::new(), _claim: claim })
+        let party = Party::sit(claim, Side::Producer, side.memory());
+        Ok(Self { side, when_full: WhenFull::Wait, party })
     }
 
     /// The ring's region.
@@ -98,7 +101,7 @@ impl<T: Slot, L: Layout> Producer<T, L> {
         if self.side.free() == 0 && self.is_to_drop()? {
             return Ok(());
         }
-        self.side.put(value);
+        self.put(value)?;
         Ok(())
     }
 
@@ -122,9 +125,19 @@ impl<T: Slot, L: Layout> Producer<T, L> {
     pub fn send_until(&mut self, value: &T, deadline: impl Into<Deadline>) -> Result<(), SendError> {
         if let Err(error) = self.try_send(value) {
             self.await_room(error, deadline.into())?;
-            self.side.put(value);
+            self.put(value)?;
         }
         Ok(())
+    }
+
+    /// Sends one value, waiting this long at most.
+    ///
+    /// # Errors
+    ///
+    /// As [`send_until`](Self::send_until).
+    #[inline]
+    pub fn send_timeout(&mut self, value: &T, timeout: Duration) -> Result<(), SendError> {
+        self.send_until(value, timeout)
     }
 
     /// Sends as many of `values` as there is room for now, and says how many. In the layout [`Throughput`] they are
@@ -160,6 +173,7 @@ impl<T: Slot, L: Layout> Producer<T, L> {
             answer => answer?,
         };
         self.side.put_many(&values[..count]);
+        self.party.ring(&self.side.memory().control().arrived.bell)?;
         if count < values.len() && self.when_full == WhenFull::DropNewest {
             self.drop_newest(values.len() - count);
             return Ok(values.len());
@@ -197,6 +211,16 @@ impl<T: Slot, L: Layout> Producer<T, L> {
             Ok(sent) if sent == values.len() => Ok(sent),
             tried => self.send_rest(values, tried, deadline.into()),
         }
+    }
+
+    /// Sends `values` and says how many were sent, waiting this long at most.
+    ///
+    /// # Errors
+    ///
+    /// As [`send_many_until`](Self::send_many_until).
+    #[inline]
+    pub fn send_many_timeout(&mut self, values: &[T], timeout: Duration) -> Result<usize, SendError> {
+        self.send_many_until(values, timeout)
     }
 
     #[inline(never)]
@@ -258,6 +282,7 @@ impl<T: Slot, L: Layout> Producer<T, L> {
     /// ```
     #[inline]
     pub fn try_reserve_many(&mut self, count: usize) -> Result<Reservation<'_, T, L>, TrySendError> {
+        self.party.is_here(&self.side.memory().control().arrived.bell)?;
         let free = self.room_for(count)?;
         let count = self.side.before_end(free);
         Ok(Reservation { producer: self, count })
@@ -283,10 +308,28 @@ impl<T: Slot, L: Layout> Producer<T, L> {
         &mut self,
         deadline: impl Into<Deadline>,
     ) -> Result<Reservation<'_, T, L>, SendError> {
+        self.party.is_here(&self.side.memory().control().arrived.bell)?;
         if let Err(error) = self.room_for(1) {
             self.await_room(error, deadline.into())?;
         }
         Ok(Reservation { producer: self, count: 1 })
+    }
+
+    /// Reserves one slot, waiting this long at most.
+    ///
+    /// # Errors
+    ///
+    /// As [`reserve_until`](Self::reserve_until).
+    #[inline]
+    pub fn reserve_timeout(&mut self, timeout: Duration) -> Result<Reservation<'_, T, L>, SendError> {
+        self.reserve_until(timeout)
+    }
+
+    /// Writes and sends one value, for which there is room.
+    #[inline(always)]
+    fn put(&mut self, value: &T) -> Result<(), Ending> {
+        self.side.put(value);
+        self.party.ring(&self.side.memory().control().arrived.bell)
     }
 
     /// Looks for room for one value; without any, is the value to be dropped? Then it is counted.
@@ -298,7 +341,20 @@ impl<T: Slot, L: Layout> Producer<T, L> {
                 self.drop_newest(1);
                 Ok(true)
             }
+            Err(error @ TrySendError::Full { .. }) => self.why_full(error).map(|()| false),
             answer => answer.map(|()| false),
+        }
+    }
+
+    /// After a look for room in vain: says more than that there is none, if there is more to say. `Ok` when room has come.
+    fn why_full(&mut self, full: TrySendError) -> Result<(), TrySendError> {
+        if self.party.is_peer_well() {
+            return Err(full);
+        }
+        let Some(ending) = self.party.ending() else { return Err(full) };
+        match self.look_for_room(1) {
+            Err(TrySendError::Full { .. }) => Err(self.party.tell(ending).into()),
+            answer => answer,
         }
     }
 
@@ -313,18 +369,18 @@ impl<T: Slot, L: Layout> Producer<T, L> {
         if !matches!(failure, TrySendError::Full { .. }) {
             return settled(Err(failure));
         }
-        let mut wait = self.pace.begin(deadline);
+        let mut waiting = self.party.begin(deadline);
         loop {
             match self.look_for_room(1) {
                 Ok(()) => break,
                 Err(TrySendError::Full { .. }) => {}
                 Err(error) => return settled(Err(error)),
             }
-            if !wait.pause() {
-                return Err(SendError::TimedOut);
+            if waiting.pause() {
+                self.party.check(&mut waiting)?;
             }
         }
-        self.pace.learn(self.side.free() > 1);
+        self.party.learn(&waiting, self.side.free() > 1);
         Ok(())
     }
 
@@ -334,18 +390,31 @@ impl<T: Slot, L: Layout> Producer<T, L> {
     fn room_for(&mut self, count: usize) -> Result<usize, TrySendError> {
         let wanted = count.max(1) as u64;
         if self.side.free() < wanted {
-            self.look_for_room(wanted)?;
+            self.look_for_more(wanted)?;
         }
         Ok(count.min(usize::try_from(self.side.free()).unwrap_or(usize::MAX)))
+    }
+
+    /// Looks whether the consumer has made any room, and if not, why.
+    #[cold]
+    #[inline(never)]
+    fn look_for_more(&mut self, needed: u64) -> Result<(), TrySendError> {
+        match self.look_for_room(needed) {
+            Err(error @ TrySendError::Full { .. }) if self.when_full == WhenFull::Wait => {
+                self.why_full(error)
+            }
+            answer => answer,
+        }
     }
 
     /// Looks whether the consumer has made any room.
     #[cold]
     #[inline(never)]
     fn look_for_room(&mut self, needed: u64) -> Result<(), TrySendError> {
-        match self.side.refresh()? {
-            0 => Err(TrySendError::Full { needed, free: 0 }),
-            _ => Ok(()),
+        match self.side.refresh() {
+            Ok(0) => Err(TrySendError::Full { needed, free: 0 }),
+            Ok(_) => Ok(()),
+            Err(corruption) => Err(self.party.explain(corruption).into()),
         }
     }
 }
@@ -405,6 +474,8 @@ impl<T: Slot, L: Layout> Reservation<'_, T, L> {
     pub fn commit_prefix(self, count: usize) {
         assert!(count <= self.count, "{count} slots of a reservation of {}", self.count);
         self.producer.side.commit(count);
+        // In a forked child there was no reservation to commit.
+        let _ = self.producer.party.ring(&self.producer.side.memory().control().arrived.bell);
     }
 
     /// Gives the slots back; nothing is sent. The same as dropping the reservation.

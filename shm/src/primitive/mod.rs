@@ -24,4 +24,4 @@ mod spin;
 
 pub use atomic::{AtomicU32, AtomicU64, Ordering, fence, light_fence};
 pub use copy::{copy_in, copy_out, prefetch_read, read_slot, read_slot_into, write_slot};
-pub use spin::{Backoff, spin_hint};
+pub use spin::{Backoff, spin_hint, yield_core};

@@ -55,3 +55,20 @@ impl Backoff {
         self.0.snooze();
     }
 }
+
+/// Gives the core to whoever else can run on it.
+///
+/// # Examples
+///
+/// ```
+/// ringway_shm::primitive::yield_core();
+/// ```
+#[inline]
+#[cfg_attr(feature = "model", track_caller)]
+pub fn yield_core() {
+    #[cfg(feature = "model")]
+    if let Some(hooks) = super::model::installed() {
+        return hooks.spin(core::panic::Location::caller());
+    }
+    std::thread::yield_now();
+}

@@ -1,0 +1,285 @@
+//! One side of a ring among the living: its seat, whom it wakes, where it sleeps, and what becomes of the other side.
+//!
+//! ```text
+//!   producer   after a commit    ring `arrived`        no room: sleep at `freed`      ┐ and beside it at the life word
+//!   consumer   after a release   ring `freed`          no message: sleep at `arrived` ┘ of whoever sits on the other side
+//!
+//!   look ─ in vain ─ pause ─ ... ─ check ─┬─ the peer left or died?  look once more ─ in vain ─▶ Closed, PeerDead
+//!                                         ├─ the deadline passed                            ─▶ TimedOut
+//!                                         ├─ time to sleep?          announce it ─ look once more ─ in vain ─▶ sleep
+//!                                         └─ else                    look again
+//! ```
+//!
+//! The handle looks; this file only says what comes between two looks. After each of its findings that is about to end the
+//! wait there is one more look, since what was found happened after all that the peer ever sent.
+//!
+//! Who takes a seat, or leaves it, rings the other side's bell, so that one that sleeps without a peer, or beside the life
+//! word of the last one, looks again.
+//!
+//! In a forked child all of this is zeros: the bell is not quiet, so the first commit or release asks why, and the answer is
+//! that the handle is the parent's.
+
+use crate::error::{Corruption, Ending};
+use crate::layout::Control;
+use crate::memory::{Board, Memory};
+use crate::seat::{self, Peer, Witness};
+use crate::setup::Side;
+use ringway_shm::primitive::{AtomicU64, kernel};
+use ringway_shm::{Claim, LifeWord, Region};
+use ringway_sync::{Deadline, EventCount, Next, Pace, Ringer, Sleeper, Step, Ticket, Wait, WaitStrategy};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long to sleep between two questions whether a dying peer is gone: it takes a few milliseconds at most, unless it
+/// cannot be stopped just now. The first questions follow each other fast.
+const DYING: Duration = Duration::from_micros(200);
+const DYING_LONG: Duration = Duration::from_millis(5);
+const DYING_FAST: u32 = 64;
+
+/// One side, as long as its handle lives.
+#[derive(Debug)]
+pub(crate) struct Party {
+    side: Side,
+    board: Board,
+    pace: Pace,
+    ringer: Ringer,
+    sleeper: Sleeper,
+    witness: Witness,
+    claim: Claim,
+}
+
+/// A wait, between its looks.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    wait: Wait,
+    /// A sleep was announced, and the look after it is under way.
+    announced: Option<Ticket>,
+    /// The other side is found ended, and the last look is under way.
+    ending: Option<Ending>,
+    /// Times that the peer was found dying.
+    dying: u32,
+}
+
+impl Waiting {
+    /// Passes the time after a look in vain. True when it is time for [`Party::check`].
+    #[inline(always)]
+    pub(crate) fn pause(&mut self) -> bool {
+        self.wait.pause() == Step::Check
+    }
+}
+
+impl Party {
+    /// Takes the seat of a side whose role was claimed, and wakes the other side to see it.
+    pub(crate) fn sit(claim: Claim, side: Side, memory: &Memory) -> Self {
+        let board = memory.board();
+        let (ours, theirs) = seats(&board, side);
+        let witness = Witness::of(theirs);
+        let mut ringer = Ringer::at(bell(&board, side));
+        seat::take(ours, claim.owner());
+        // Not only if somebody sleeps for certain: in a new ring the bell does not know.
+        ringer.wake(bell(&board, side));
+        let (pace, sleeper) = (Pace::new(WaitStrategy::default()), Sleeper::new());
+        Self { side, pace, ringer, sleeper, witness, claim, board }
+    }
+
+    pub(crate) fn region(&self) -> &Arc<Region> {
+        self.claim.region()
+    }
+
+    pub(crate) fn set_strategy(&mut self, strategy: WaitStrategy) {
+        self.pace.set_strategy(strategy);
+    }
+
+    /// Do the two sides take turns, as far as is known?
+    #[inline(always)]
+    pub(crate) fn is_exchange(&self) -> bool {
+        self.pace.is_exchange()
+    }
+
+    /// Tells the other side, if it sleeps, of what this side has just published. `bell` is where it sleeps.
+    ///
+    /// # Errors
+    ///
+    /// [`Ending::Forked`]: nothing was published.
+    #[inline(always)]
+    pub(crate) fn ring(&mut self, bell: &EventCount) -> Result<(), Ending> {
+        if self.ringer.is_needed(bell) { self.ring_after_all(bell) } else { Ok(()) }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn ring_after_all(&mut self, bell: &EventCount) -> Result<(), Ending> {
+        self.is_at_home()?;
+        self.ringer.wake(bell);
+        Ok(())
+    }
+
+    /// Fails in a forked child. For verbs that publish nothing; `bell` is as for [`ring`](Self::ring).
+    #[inline(always)]
+    pub(crate) fn is_here(&self, bell: &EventCount) -> Result<(), Ending> {
+        if bell.is_quiet() { Ok(()) } else { self.is_at_home() }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn is_at_home(&self) -> Result<(), Ending> {
+        if self.region().is_forked() { Err(Ending::Forked) } else { Ok(()) }
+    }
+
+    /// Why something in the region cannot be: because it is not there, in a forked child.
+    #[cold]
+    pub(crate) fn explain(&self, corruption: Corruption) -> Ending {
+        if self.region().is_forked() { Ending::Forked } else { Ending::Corrupt(corruption) }
+    }
+
+    /// After a try that found nothing: is there a reason to say more than that? No system call if there is none.
+    #[inline]
+    pub(crate) fn is_peer_well(&self) -> bool {
+        let (_, theirs) = seats(&self.board, self.side);
+        self.witness.is_well(self.region(), theirs)
+    }
+
+    /// The reason, if there is one. The caller looks once more, and if that is in vain too, it says [`tell`](Self::tell).
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn ending(&mut self) -> Option<Ending> {
+        let (_, theirs) = seats(&self.board, self.side);
+        match self.witness.look(self.claim.region(), theirs) {
+            Peer::Alive(_) | Peer::Dying => None,
+            Peer::Absent => self.is_at_home().err(),
+            Peer::Died => Some(Ending::PeerDead),
+            Peer::Left => Some(Ending::Closed),
+        }
+    }
+
+    /// Remembers that an ending is told: a death is told once.
+    pub(crate) fn tell(&mut self, ending: Ending) -> Ending {
+        if ending == Ending::PeerDead {
+            let (_, theirs) = seats(&self.board, self.side);
+            self.witness.tell(theirs);
+        }
+        ending
+    }
+
+    /// Begins a wait, after a first look in vain.
+    #[inline]
+    pub(crate) fn begin(&mut self, deadline: Deadline) -> Waiting {
+        Waiting { wait: self.pace.begin(deadline), announced: None, ending: None, dying: 0 }
+    }
+
+    /// Learns from a wait that has brought what it waited for: did it bring more than the one thing?
+    #[inline]
+    pub(crate) fn learn(&mut self, waiting: &Waiting, brought_more: bool) {
+        self.pace.learn(&waiting.wait, brought_more);
+    }
+
+    /// What comes after a look in vain, now and then: ends the wait, sleeps, or neither. The caller looks again.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn check(&mut self, waiting: &mut Waiting) -> Result<(), Ending> {
+        if let Some(ending) = waiting.ending.take() {
+            return Err(self.tell(ending));
+        }
+        if let Some(ticket) = waiting.announced.take() {
+            return self.sleep(waiting, ticket);
+        }
+        if !self.is_peer_well() {
+            waiting.ending = self.ending();
+            if waiting.ending.is_some() {
+                return Ok(());
+            }
+        }
+        let core = kernel::this_core();
+        self.claim.participant().waits_on(core);
+        let peers = self.witness.last_alive().and_then(|owner| self.region().last_core(owner));
+        match waiting.wait.check(peers == Some(core)) {
+            Next::Look => Ok(()),
+            Next::TimedOut => Err(Ending::TimedOut),
+            Next::Sleep => {
+                self.is_at_home()?;
+                waiting.announced = Some(self.sleeper.prepare(door(&self.board, self.side)));
+                Ok(())
+            }
+        }
+    }
+
+    /// Sleeps, after the look that followed the announcement was in vain.
+    fn sleep(&mut self, waiting: &mut Waiting, ticket: Ticket) -> Result<(), Ending> {
+        let (_, theirs) = seats(&self.board, self.side);
+        let (region, door) = (self.claim.region(), door(&self.board, self.side));
+        let deadline = waiting.wait.deadline();
+        waiting.wait.has_slept();
+        match self.witness.look(region, theirs) {
+            Peer::Died => waiting.ending = Some(Ending::PeerDead),
+            Peer::Left => waiting.ending = Some(Ending::Closed),
+            Peer::Dying => {
+                waiting.dying += 1;
+                let slice = if waiting.dying < DYING_FAST { DYING } else { DYING_LONG };
+                self.sleeper.doze(door, ticket, slice, deadline);
+            }
+            Peer::Absent => self.sleeper.sleep(door, ticket, None, deadline),
+            Peer::Alive(owner) => {
+                // A life word that was marked in this moment: the next look finds it.
+                if let Some(life) = region.life(owner) {
+                    self.sleeper.sleep(door, ticket, Some(life), deadline);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until somebody sits on the other side.
+    pub(crate) fn await_peer(&mut self, deadline: Deadline) -> Result<(), Ending> {
+        loop {
+            self.is_at_home()?;
+            let ticket = self.sleeper.prepare(door(&self.board, self.side));
+            let (_, theirs) = seats(&self.board, self.side);
+            let region = self.claim.region();
+            match self.witness.look(region, theirs) {
+                Peer::Alive(_) => return Ok(()),
+                _ if deadline.has_passed() => return Err(Ending::TimedOut),
+                Peer::Dying => self.sleeper.doze(door(&self.board, self.side), ticket, DYING_LONG, deadline),
+                Peer::Absent | Peer::Left | Peer::Died => {
+                    self.sleeper.sleep(door(&self.board, self.side), ticket, None::<LifeWord<'_>>, deadline);
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Party {
+    fn drop(&mut self) {
+        if self.region().is_forked() {
+            return;
+        }
+        let (ours, _) = seats(&self.board, self.side);
+        seat::leave(ours);
+        self.ringer.ring(bell(&self.board, self.side));
+        // The role goes with the claim, after this.
+    }
+}
+
+/// The seat of a side, and that of the other.
+fn seats(control: &Control, side: Side) -> (&AtomicU64, &AtomicU64) {
+    let (producer, consumer) = (&control.producer_seat.holder, &control.consumer_seat.holder);
+    match side {
+        Side::Producer => (producer, consumer),
+        Side::Consumer => (consumer, producer),
+    }
+}
+
+/// Where a side sleeps.
+fn door(control: &Control, side: Side) -> &EventCount {
+    match side {
+        Side::Producer => &control.freed.bell,
+        Side::Consumer => &control.arrived.bell,
+    }
+}
+
+/// Where the other side sleeps.
+fn bell(control: &Control, side: Side) -> &EventCount {
+    match side {
+        Side::Producer => &control.arrived.bell,
+        Side::Consumer => &control.freed.bell,
+    }
+}
