@@ -1,7 +1,8 @@
 //! Ringway itself: the safe, copying, waiting calls, which poll at first.
 //!
-//! `ringway slots` has typed slots, `ringway slots, latency layout` slots with a line of their own, `ringway bytes` records
-//! of any length, `ringway mirrored` the same records in a ring that wraps by a mirrored mapping instead of padding.
+//! `ringway slots` has typed slots, `ringway slots, latency layout` slots with a line of their own, `ringway bytes`
+//! records of any length, `ringway mirrored` the same records in a ring that wraps by a mirrored mapping instead of
+//! padding.
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
