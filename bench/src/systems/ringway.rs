@@ -1,7 +1,8 @@
 //! Ringway itself: the safe, copying, waiting calls, which poll at first.
 //!
-//! `ringway slots` has typed slots, `ringway slots, latency layout` slots with a line of their own, `ringway bytes` records
-//! of any length, `ringway mirrored` the same records in a ring that wraps by a mirrored mapping instead of padding.
+//! `ringway slots` has typed slots, `ringway slots, latency layout` slots with a line of their own, `ringway bytes`
+//! records of any length, `ringway mirrored` the same records in a ring that wraps by a mirrored mapping instead of
+//! padding.
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -285,7 +286,8 @@ impl Caller for LatencyEnd {
     /// Makes the last word from the others, which are verified each.
     #[inline]
     fn receive(&mut self, message: &mut [u8; 64], deadline: &Deadline<'_>) -> Result<(), Halt> {
-        let seven = self.consumer.recv_until(deadline.moment()).map_err(recv_failed)?;
+        let mut seven = [0; 7];
+        self.consumer.recv_into_until(&mut seven, deadline.moment()).map_err(recv_failed)?;
         let sum = seven.iter().fold(0, |sum: u64, word| sum.wrapping_add(*word));
         let (words, _) = message.as_chunks_mut();
         for (bytes, word) in words.iter_mut().zip(seven.iter().chain([&sum])) {
