@@ -96,34 +96,35 @@ impl Party {
         self.pace.is_exchange()
     }
 
-    /// Tells the other side, if it sleeps, of what this side has just published. `bell` is where it sleeps.
-    ///
-    /// # Errors
-    ///
-    /// [`Ending::Forked`]: nothing was published.
+    /// Tells the other side, if it sleeps, of what this side has just published. `bell` is where it sleeps. False in a forked
+    /// child: nothing was published.
     #[inline(always)]
-    pub(crate) fn ring(&mut self, bell: &EventCount) -> Result<(), Ending> {
-        if self.ringer.is_needed(bell) { self.ring_after_all(bell) } else { Ok(()) }
+    #[must_use]
+    pub(crate) fn ring(&mut self, bell: &EventCount) -> bool {
+        !self.ringer.is_needed(bell) || self.ring_after_all(bell)
     }
 
     #[cold]
     #[inline(never)]
-    fn ring_after_all(&mut self, bell: &EventCount) -> Result<(), Ending> {
-        self.is_at_home()?;
+    fn ring_after_all(&mut self, bell: &EventCount) -> bool {
+        if self.region().is_forked() {
+            return false;
+        }
         self.ringer.wake(bell);
-        Ok(())
+        true
     }
 
-    /// Fails in a forked child. For verbs that publish nothing; `bell` is as for [`ring`](Self::ring).
+    /// Is this the process that the handle was made in? For verbs that publish nothing; `bell` is as for
+    /// [`ring`](Self::ring).
     #[inline(always)]
-    pub(crate) fn is_here(&self, bell: &EventCount) -> Result<(), Ending> {
-        if bell.is_quiet() { Ok(()) } else { self.is_at_home() }
+    pub(crate) fn is_here(&self, bell: &EventCount) -> bool {
+        bell.is_quiet() || self.is_at_home()
     }
 
     #[cold]
     #[inline(never)]
-    fn is_at_home(&self) -> Result<(), Ending> {
-        if self.region().is_forked() { Err(Ending::Forked) } else { Ok(()) }
+    fn is_at_home(&self) -> bool {
+        !self.region().is_forked()
     }
 
     /// Why something in the region cannot be: because it is not there, in a forked child.
@@ -146,7 +147,7 @@ impl Party {
         let (_, theirs) = seats(&self.board, self.side);
         match self.witness.look(self.claim.region(), theirs) {
             Peer::Alive(_) | Peer::Dying => None,
-            Peer::Absent => self.is_at_home().err(),
+            Peer::Absent => (!self.is_at_home()).then_some(Ending::Forked),
             Peer::Died => Some(Ending::PeerDead),
             Peer::Left => Some(Ending::Closed),
         }
@@ -196,7 +197,9 @@ impl Party {
             Next::Look => Ok(()),
             Next::TimedOut => Err(Ending::TimedOut),
             Next::Sleep => {
-                self.is_at_home()?;
+                if !self.is_at_home() {
+                    return Err(Ending::Forked);
+                }
                 waiting.announced = Some(self.sleeper.prepare(door(&self.board, self.side)));
                 Ok(())
             }
@@ -231,7 +234,9 @@ impl Party {
     /// Waits until somebody sits on the other side.
     pub(crate) fn await_peer(&mut self, deadline: Deadline) -> Result<(), Ending> {
         loop {
-            self.is_at_home()?;
+            if !self.is_at_home() {
+                return Err(Ending::Forked);
+            }
             let ticket = self.sleeper.prepare(door(&self.board, self.side));
             let (_, theirs) = seats(&self.board, self.side);
             let region = self.claim.region();

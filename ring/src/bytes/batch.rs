@@ -8,7 +8,7 @@
 //! ring full.
 
 use super::Producer;
-use crate::error::{Ending, SendError, TrySendError};
+use crate::error::{SendError, TrySendError};
 use ringway_sync::Deadline;
 use std::time::Duration;
 
@@ -19,14 +19,14 @@ const BATCH_PARTS: u64 = 8;
 #[derive(Debug)]
 pub struct Batch<'a> {
     producer: &'a mut Producer,
-    /// Why nothing can be sent: the handle is a parent's.
-    barred: Option<Ending>,
+    /// Is this the process that the producer was made in?
+    is_here: bool,
 }
 
 impl<'a> Batch<'a> {
     pub(super) fn new(producer: &'a mut Producer) -> Self {
-        let barred = producer.is_here().err();
-        Self { producer, barred }
+        let is_here = producer.is_here();
+        Self { producer, is_here }
     }
 
     /// Adds a copy of `message` if there is room now. Never waits; publishes what has gathered if there is none.
@@ -36,8 +36,8 @@ impl<'a> Batch<'a> {
     /// [`TrySendError`]; this message was not added, the ones before it were.
     #[inline]
     pub fn try_send(&mut self, message: &[u8]) -> Result<(), TrySendError> {
-        if let Some(ending) = self.barred {
-            return Err(ending.into());
+        if !self.is_here {
+            return Err(TrySendError::Forked);
         }
         match self.producer.append(message) {
             Ok(()) => {

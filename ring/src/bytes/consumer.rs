@@ -9,7 +9,7 @@
 
 use super::{FORM, Messages, data, length_max};
 use crate::cursor::ConsumerCursor;
-use crate::error::{Ending, Fault, OpenError, RecvError, TryRecvError, arrived};
+use crate::error::{Fault, OpenError, RecvError, TryRecvError, arrived};
 use crate::layout::{HEADER_LEN, PADDING, RECORD, header, record_len};
 use crate::memory::Bytes;
 use crate::party::Party;
@@ -104,7 +104,9 @@ impl Consumer {
     pub fn try_recv(&mut self, message: &mut Vec<u8>) -> Result<(), TryRecvError> {
         let len = self.next()?;
         self.bytes.read_vec(self.payload(), message, len);
-        self.release(len)?;
+        if !self.release(len) {
+            return Err(TryRecvError::Forked);
+        }
         Ok(())
     }
 
@@ -132,7 +134,9 @@ impl Consumer {
     ) -> Result<(), RecvError> {
         let len = self.next_until(deadline)?;
         self.bytes.read_vec(self.payload(), message, len);
-        self.release(len)?;
+        if !self.release(len) {
+            return Err(RecvError::Forked);
+        }
         Ok(())
     }
 
@@ -167,7 +171,9 @@ impl Consumer {
         let len = self.next()?;
         let target = target.get_mut(..len).ok_or(TryRecvError::TooSmall { needed: len })?;
         self.bytes.read(self.payload(), target);
-        self.release(len)?;
+        if !self.release(len) {
+            return Err(TryRecvError::Forked);
+        }
         Ok(len)
     }
 
@@ -195,7 +201,9 @@ impl Consumer {
         let len = self.next_until(deadline)?;
         let target = target.get_mut(..len).ok_or(RecvError::TooSmall { needed: len })?;
         self.bytes.read(self.payload(), target);
-        self.release(len)?;
+        if !self.release(len) {
+            return Err(RecvError::Forked);
+        }
         Ok(len)
     }
 
@@ -253,7 +261,9 @@ impl Consumer {
             Err(_) => {}
         }
         self.cursor.advance(messages.end as u64);
-        self.give_back()?;
+        if !self.give_back() {
+            return Err(TryRecvError::Forked);
+        }
         Ok(())
     }
 
@@ -450,7 +460,9 @@ impl Consumer {
     #[inline(never)]
     fn after_padding(&mut self, word: u64) -> Result<usize, TryRecvError> {
         // Zeros, as a forked child finds them, are no header.
-        self.party.is_here(&self.bytes.memory().control().freed.bell)?;
+        if !self.party.is_here(&self.bytes.memory().control().freed.bell) {
+            return Err(TryRecvError::Forked);
+        }
         let to_end = self.bytes.to_end(self.cursor.head());
         // In a ring of more than 4 GiB, what is left may be more than any padding: a record before it would have fitted.
         let length = u32::try_from(to_end - HEADER_LEN);
@@ -476,16 +488,16 @@ impl Consumer {
         self.cursor.head().wrapping_add(HEADER_LEN)
     }
 
-    /// Gives the record at head back.
+    /// Gives the record at head back. False in a forked child.
     #[inline(always)]
-    fn release(&mut self, len: usize) -> Result<(), Ending> {
+    fn release(&mut self, len: usize) -> bool {
         self.cursor.advance(record_len(len as u64));
         self.give_back()
     }
 
     /// Gives everything read back, and wakes the producer if it sleeps until there is room.
     #[inline(always)]
-    fn give_back(&mut self) -> Result<(), Ending> {
+    fn give_back(&mut self) -> bool {
         let control = self.bytes.memory().control();
         self.cursor.release(control);
         self.party.ring(&control.freed.bell)

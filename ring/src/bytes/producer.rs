@@ -9,7 +9,7 @@
 
 use super::{Batch, FORM, data, length_max};
 use crate::cursor::ProducerCursor;
-use crate::error::{Ending, OpenError, SendError, TrySendError, settled};
+use crate::error::{OpenError, SendError, TrySendError, settled};
 use crate::layout::{HEADER_LEN, PADDING, RECORD, header, record_len};
 use crate::memory::Bytes;
 use crate::party::Party;
@@ -124,8 +124,7 @@ impl Producer {
     #[inline]
     pub fn try_send(&mut self, message: &[u8]) -> Result<(), TrySendError> {
         self.append(message)?;
-        self.publish()?;
-        Ok(())
+        if self.publish() { Ok(()) } else { Err(TrySendError::Forked) }
     }
 
     /// Sends a copy of `message`, waiting while the ring is full.
@@ -149,8 +148,7 @@ impl Producer {
         if let Err(error) = self.append(message) {
             self.append_after(error, message, deadline.into())?;
         }
-        self.publish()?;
-        Ok(())
+        if self.publish() { Ok(()) } else { Err(SendError::Forked) }
     }
 
     /// Sends a copy of `message`, waiting this long at most.
@@ -184,7 +182,9 @@ impl Producer {
     /// ```
     #[inline]
     pub fn try_reserve(&mut self, len: usize) -> Result<Reservation<'_>, TrySendError> {
-        self.is_here()?;
+        if !self.is_here() {
+            return Err(TrySendError::Forked);
+        }
         let room = self.claim(len)?;
         Ok(Reservation { producer: self, room })
     }
@@ -210,7 +210,9 @@ impl Producer {
         len: usize,
         deadline: impl Into<Deadline>,
     ) -> Result<Reservation<'_>, SendError> {
-        self.is_here()?;
+        if !self.is_here() {
+            return Err(SendError::Forked);
+        }
         let room = match self.claim(len) {
             Ok(room) => room,
             Err(error) => self.await_room(error, len, deadline.into())?,
@@ -287,17 +289,17 @@ impl Producer {
         Ok(())
     }
 
-    /// Tells the consumer of everything written.
+    /// Tells the consumer of everything written. False in a forked child.
     #[inline(always)]
-    pub(super) fn publish(&mut self) -> Result<(), Ending> {
+    pub(super) fn publish(&mut self) -> bool {
         let control = self.bytes.memory().control();
         self.cursor.publish(control);
         self.party.ring(&control.arrived.bell)
     }
 
-    /// Fails in a forked child.
+    /// Is this the process that the handle was made in?
     #[inline(always)]
-    pub(super) fn is_here(&self) -> Result<(), Ending> {
+    pub(super) fn is_here(&self) -> bool {
         self.party.is_here(&self.bytes.memory().control().arrived.bell)
     }
 
@@ -404,8 +406,8 @@ impl Producer {
             return Ok(Room { padding, len });
         }
         // What a forgotten batch kept to itself would never be read, nor its room be given back.
-        if self.unpublished() > 0 {
-            self.publish()?;
+        if self.unpublished() > 0 && !self.publish() {
+            return Err(TrySendError::Forked);
         }
         Err(TrySendError::Full { needed, free })
     }

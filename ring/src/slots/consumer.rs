@@ -7,7 +7,7 @@
 
 use super::layout::steps::ConsumerSide;
 use super::{Layout, Slot, Throughput, form, memory};
-use crate::error::{Ending, OpenError, RecvError, TryRecvError, arrived};
+use crate::error::{OpenError, RecvError, TryRecvError, arrived};
 use crate::party::Party;
 use crate::setup::{Side, by_name, on_its_own};
 use crate::when_full::dropped;
@@ -88,7 +88,7 @@ impl<T: Slot, L: Layout> Consumer<T, L> {
         if !self.side.has_next() {
             self.look_after_all()?;
         }
-        Ok(self.take()?)
+        self.take().ok_or(TryRecvError::Forked)
     }
 
     /// Receives the next value, waiting while there is none.
@@ -113,7 +113,7 @@ impl<T: Slot, L: Layout> Consumer<T, L> {
             Ok(value) => Ok(value),
             Err(error) => {
                 self.await_backlog(error, deadline.into())?;
-                Ok(self.take()?)
+                self.take().ok_or(RecvError::Forked)
             }
         }
     }
@@ -138,8 +138,7 @@ impl<T: Slot, L: Layout> Consumer<T, L> {
         if !self.side.has_next() {
             self.look_after_all()?;
         }
-        self.take_into(value)?;
-        Ok(())
+        if self.take_into(value) { Ok(()) } else { Err(TryRecvError::Forked) }
     }
 
     /// Receives the next value into its place, waiting while there is none.
@@ -161,7 +160,9 @@ impl<T: Slot, L: Layout> Consumer<T, L> {
     pub fn recv_into_until(&mut self, value: &mut T, deadline: impl Into<Deadline>) -> Result<(), RecvError> {
         if let Err(error) = self.try_recv_into(value) {
             self.await_backlog(error, deadline.into())?;
-            self.take_into(value)?;
+            if !self.take_into(value) {
+                return Err(RecvError::Forked);
+            }
         }
         Ok(())
     }
@@ -189,8 +190,7 @@ impl<T: Slot, L: Layout> Consumer<T, L> {
             return Ok(0);
         }
         let count = self.there_are(values.len())?;
-        self.take_many(&mut values[..count])?;
-        Ok(count)
+        if self.take_many(&mut values[..count]) { Ok(count) } else { Err(TryRecvError::Forked) }
     }
 
     /// Receives at least one value and as many as are there, up to the length of `values`, waiting while there is none.
@@ -225,8 +225,7 @@ impl<T: Slot, L: Layout> Consumer<T, L> {
                 self.side.known(values.len())
             }
         };
-        self.take_many(&mut values[..count])?;
-        Ok(count)
+        if self.take_many(&mut values[..count]) { Ok(count) } else { Err(RecvError::Forked) }
     }
 
     /// Receives at least one value, waiting this long at most.
@@ -262,7 +261,9 @@ impl<T: Slot, L: Layout> Consumer<T, L> {
     /// ```
     #[inline]
     pub fn try_peek_many(&mut self, count: usize) -> Result<Peek<'_, T, L>, TryRecvError> {
-        self.party.is_here(&self.side.memory().control().freed.bell)?;
+        if !self.party.is_here(&self.side.memory().control().freed.bell) {
+            return Err(TryRecvError::Forked);
+        }
         let there = self.there_are(count)?;
         let count = self.side.before_end(there);
         Ok(Peek { consumer: self, count })
@@ -311,31 +312,30 @@ impl<T: Slot, L: Layout> Consumer<T, L> {
         self.peek_until(timeout)
     }
 
-    /// Takes the value at head, which is there.
+    /// Takes the value at head, which is there. `None` in a forked child.
     #[inline(always)]
-    fn take(&mut self) -> Result<T, Ending> {
+    fn take(&mut self) -> Option<T> {
         let value = self.side.read(0);
-        self.release(1)?;
-        Ok(value)
+        self.release(1).then_some(value)
     }
 
     /// Takes the value at head, which is there, into its place.
     #[inline(always)]
-    fn take_into(&mut self, value: &mut T) -> Result<(), Ending> {
+    fn take_into(&mut self, value: &mut T) -> bool {
         self.side.read_into(value);
         self.release(1)
     }
 
     /// Takes as many values as `values` has room for, which are there.
     #[inline(always)]
-    fn take_many(&mut self, values: &mut [T]) -> Result<(), Ending> {
+    fn take_many(&mut self, values: &mut [T]) -> bool {
         self.side.read_many(values);
         self.release(values.len())
     }
 
-    /// Gives values back, and wakes the producer if it sleeps until there is room.
+    /// Gives values back, and wakes the producer if it sleeps until there is room. False in a forked child.
     #[inline(always)]
-    fn release(&mut self, count: usize) -> Result<(), Ending> {
+    fn release(&mut self, count: usize) -> bool {
         self.side.release(count);
         self.party.ring(&self.side.memory().control().freed.bell)
     }

@@ -7,7 +7,7 @@
 
 use super::layout::steps::ProducerSide;
 use super::{Layout, Slot, Throughput, form, memory};
-use crate::error::{Ending, OpenError, SendError, TrySendError, settled};
+use crate::error::{OpenError, SendError, TrySendError, settled};
 use crate::party::Party;
 use crate::setup::{Side, by_name, on_its_own};
 use crate::when_full::{WhenFull, count_dropped, dropped};
@@ -101,8 +101,7 @@ impl<T: Slot, L: Layout> Producer<T, L> {
         if self.side.free() == 0 && self.is_to_drop()? {
             return Ok(());
         }
-        self.put(value)?;
-        Ok(())
+        if self.put(value) { Ok(()) } else { Err(TrySendError::Forked) }
     }
 
     /// Sends one value, waiting while the ring is full.
@@ -125,7 +124,9 @@ impl<T: Slot, L: Layout> Producer<T, L> {
     pub fn send_until(&mut self, value: &T, deadline: impl Into<Deadline>) -> Result<(), SendError> {
         if let Err(error) = self.try_send(value) {
             self.await_room(error, deadline.into())?;
-            self.put(value)?;
+            if !self.put(value) {
+                return Err(SendError::Forked);
+            }
         }
         Ok(())
     }
@@ -173,7 +174,9 @@ impl<T: Slot, L: Layout> Producer<T, L> {
             answer => answer?,
         };
         self.side.put_many(&values[..count]);
-        self.party.ring(&self.side.memory().control().arrived.bell)?;
+        if !self.party.ring(&self.side.memory().control().arrived.bell) {
+            return Err(TrySendError::Forked);
+        }
         if count < values.len() && self.when_full == WhenFull::DropNewest {
             self.drop_newest(values.len() - count);
             return Ok(values.len());
@@ -282,7 +285,9 @@ impl<T: Slot, L: Layout> Producer<T, L> {
     /// ```
     #[inline]
     pub fn try_reserve_many(&mut self, count: usize) -> Result<Reservation<'_, T, L>, TrySendError> {
-        self.party.is_here(&self.side.memory().control().arrived.bell)?;
+        if !self.is_here() {
+            return Err(TrySendError::Forked);
+        }
         let free = self.room_for(count)?;
         let count = self.side.before_end(free);
         Ok(Reservation { producer: self, count })
@@ -308,7 +313,9 @@ impl<T: Slot, L: Layout> Producer<T, L> {
         &mut self,
         deadline: impl Into<Deadline>,
     ) -> Result<Reservation<'_, T, L>, SendError> {
-        self.party.is_here(&self.side.memory().control().arrived.bell)?;
+        if !self.is_here() {
+            return Err(SendError::Forked);
+        }
         if let Err(error) = self.room_for(1) {
             self.await_room(error, deadline.into())?;
         }
@@ -325,11 +332,16 @@ impl<T: Slot, L: Layout> Producer<T, L> {
         self.reserve_until(timeout)
     }
 
-    /// Writes and sends one value, for which there is room.
+    /// Writes and sends one value, for which there is room. False in a forked child.
     #[inline(always)]
-    fn put(&mut self, value: &T) -> Result<(), Ending> {
+    fn put(&mut self, value: &T) -> bool {
         self.side.put(value);
         self.party.ring(&self.side.memory().control().arrived.bell)
+    }
+
+    #[inline(always)]
+    fn is_here(&self) -> bool {
+        self.party.is_here(&self.side.memory().control().arrived.bell)
     }
 
     /// Looks for room for one value; without any, is the value to be dropped? Then it is counted.

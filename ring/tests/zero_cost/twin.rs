@@ -2,22 +2,27 @@
 //!
 //! Built apart, optimised and with the feature `model` off, for `tests/zero_cost.rs`, which compares the instructions.
 //! The twins do what the ring does, on the same words: private positions, one look at the other side's word when the
-//! private copy does not suffice, one Release store.
+//! private copy does not suffice, one Release store, and one look at the door where the other side would sleep.
 
 #![allow(clippy::disallowed_types)] // because the twin must not go through the door.
 #![allow(missing_docs, unsafe_code)]
 
 use ringway::slots::{Consumer, Producer};
 use std::hint::black_box;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, compiler_fence};
 
 #[repr(C, align(128))]
 pub struct Line(AtomicU64);
+
+#[repr(C, align(128))]
+pub struct Door(AtomicU32);
 
 #[repr(C)]
 pub struct Control {
     tail: Line,
     head: Line,
+    arrived: Door,
+    freed: Door,
 }
 
 pub struct Side {
@@ -28,6 +33,7 @@ pub struct Side {
     slots: *mut u64,
     mask: u64,
     broken: bool,
+    fences: bool,
 }
 
 #[unsafe(no_mangle)]
@@ -56,6 +62,21 @@ pub fn push_by_hand(side: &mut Side, value: u64) -> bool {
     // SAFETY: `main` keeps the control block alive.
     let control = unsafe { &*side.control };
     control.tail.0.store(side.own, Ordering::Release);
+    compiler_fence(Ordering::SeqCst);
+    if control.arrived.0.load(Ordering::Relaxed) & 1 == 0 || side.fences {
+        return wake(&control.arrived);
+    }
+    true
+}
+
+#[cold]
+#[inline(never)]
+fn wake(door: &Door) -> bool {
+    let state = door.0.load(Ordering::Relaxed);
+    if state & 1 == 0 {
+        let _ = door.0.compare_exchange(state, state + 1, Ordering::Relaxed, Ordering::Relaxed);
+        black_box(&door.0);
+    }
     true
 }
 
@@ -88,6 +109,10 @@ pub fn pop_by_hand(side: &mut Side) -> Option<u64> {
     // SAFETY: `main` keeps the control block alive.
     let control = unsafe { &*side.control };
     control.head.0.store(side.own, Ordering::Release);
+    compiler_fence(Ordering::SeqCst);
+    if control.freed.0.load(Ordering::Relaxed) & 1 == 0 || side.fences {
+        wake(&control.freed);
+    }
     Some(value)
 }
 
@@ -112,7 +137,12 @@ fn main() {
     let region =
         std::sync::Arc::new(ringway::slots::anonymous::<u64>(&ringway::Config::spsc().capacity(8)).unwrap());
     let (mut tx, mut rx) = (Producer::attach(&region).unwrap(), Consumer::attach(&region).unwrap());
-    let control = Control { tail: Line(AtomicU64::new(0)), head: Line(AtomicU64::new(0)) };
+    let control = Control {
+        tail: Line(AtomicU64::new(0)),
+        head: Line(AtomicU64::new(0)),
+        arrived: Door(AtomicU32::new(0)),
+        freed: Door(AtomicU32::new(0)),
+    };
     let mut slots = [0u64; 8];
     let slots = slots.as_mut_ptr();
     let side = |limit| Side {
@@ -123,6 +153,7 @@ fn main() {
         slots,
         mask: 7,
         broken: false,
+        fences: false,
     };
     let (mut left, mut right) = (side(8), side(0));
     for value in 0..20 {
