@@ -25,7 +25,7 @@ use crate::memory::{Board, Memory};
 use crate::seat::{self, Peer, Witness};
 use crate::setup::Side;
 use ringway_shm::primitive::{AtomicU64, kernel};
-use ringway_shm::{Claim, LifeWord, Region};
+use ringway_shm::{Claim, Region};
 use ringway_sync::{Deadline, EventCount, Next, Pace, Ringer, Sleeper, Step, Ticket, Wait, WaitStrategy};
 use std::sync::Arc;
 use std::time::Duration;
@@ -78,7 +78,7 @@ impl Party {
         seat::take(ours, claim.owner());
         // Not only if somebody sleeps for certain: in a new ring the bell does not know.
         ringer.wake(bell(&board, side));
-        let (pace, sleeper) = (Pace::new(WaitStrategy::default()), Sleeper::new());
+        let (pace, sleeper) = (Pace::new(WaitStrategy::default()), Sleeper::of_one_ringer());
         Self { side, pace, ringer, sleeper, witness, claim, board }
     }
 
@@ -111,6 +111,8 @@ impl Party {
             return false;
         }
         self.ringer.wake(bell);
+        // Who is woken wants to know on which core it will be answered.
+        self.claim.participant().runs_on(kernel::this_core());
         true
     }
 
@@ -191,7 +193,7 @@ impl Party {
             }
         }
         let core = kernel::this_core();
-        self.claim.participant().waits_on(core);
+        self.claim.participant().runs_on(core);
         let peers = self.witness.last_alive().and_then(|owner| self.region().last_core(owner));
         match waiting.wait.check(peers == Some(core)) {
             Next::Look => Ok(()),
@@ -211,7 +213,7 @@ impl Party {
         let (_, theirs) = seats(&self.board, self.side);
         let (region, door) = (self.claim.region(), door(&self.board, self.side));
         let deadline = waiting.wait.deadline();
-        waiting.wait.has_slept();
+        let is_first = waiting.wait.sleeps();
         match self.witness.look(region, theirs) {
             Peer::Died => waiting.ending = Some(Ending::PeerDead),
             Peer::Left => waiting.ending = Some(Ending::Closed),
@@ -220,11 +222,11 @@ impl Party {
                 let slice = if waiting.dying < DYING_FAST { DYING } else { DYING_LONG };
                 self.sleeper.doze(door, ticket, slice, deadline);
             }
-            Peer::Absent => self.sleeper.sleep(door, ticket, None, deadline),
+            Peer::Absent => self.sleeper.sleep(door, ticket, None, deadline, is_first),
             Peer::Alive(owner) => {
                 // A life word that was marked in this moment: the next look finds it.
                 if let Some(life) = region.life(owner) {
-                    self.sleeper.sleep(door, ticket, Some(life), deadline);
+                    self.sleeper.sleep(door, ticket, Some(life), deadline, is_first);
                 }
             }
         }
@@ -245,7 +247,7 @@ impl Party {
                 _ if deadline.has_passed() => return Err(Ending::TimedOut),
                 Peer::Dying => self.sleeper.doze(door(&self.board, self.side), ticket, DYING_LONG, deadline),
                 Peer::Absent | Peer::Left | Peer::Died => {
-                    self.sleeper.sleep(door(&self.board, self.side), ticket, None::<LifeWord<'_>>, deadline);
+                    self.sleeper.sleep(door(&self.board, self.side), ticket, None, deadline, false);
                 }
             }
         }

@@ -143,7 +143,7 @@ pub struct Row {
     /// The life word: 0, or the thread number of the owner's sentinel with bit 31 set, to which the kernel adds bit 30 when
     /// the owner dies. 0 in a live row: nobody will mark it.
     pub life: AtomicU32,
-    /// The core on which the owner last began to wait, plus one; 0 when it has not waited yet.
+    /// The core on which the owner last waited or woke somebody, plus one; 0 when it has done neither yet.
     pub core: AtomicU32,
     /// Process id in the upper half, thread id in the lower, both in the owner's namespace, for people.
     pub identity: AtomicU64,

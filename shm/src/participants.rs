@@ -190,8 +190,8 @@ impl Participant {
         self.owner
     }
 
-    /// Says on which core we begin to wait, for those who wait for us.
-    pub fn waits_on(&self, core: u32) {
+    /// Says on which core we run now, for those who wait for us.
+    pub fn runs_on(&self, core: u32) {
         let word = &self.row().core;
         // Relaxed, both: a hint.
         if word.load(Ordering::Relaxed) != core.wrapping_add(1) {
@@ -366,7 +366,7 @@ impl Region {
         (is_owner && alive & DIED == 0).then_some(LifeWord { word: &row.life, alive })
     }
 
-    /// The core on which an owner last began to wait, if it has said so: a hint.
+    /// The core on which an owner last said that it runs: a hint.
     #[must_use]
     pub fn last_core(&self, owner: Owner) -> Option<u32> {
         // Relaxed: a hint.

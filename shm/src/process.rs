@@ -86,7 +86,14 @@ impl Home {
     /// The count of forks knows a child that got its parent's number in another PID namespace, the number one that was
     /// forked behind the handlers' back.
     pub(crate) fn is_elsewhere(&self) -> bool {
-        *self != Self::here()
+        self.is_forked() || self.process != process_id()
+    }
+
+    /// The same, without a system call: not of a child that was forked behind the handlers' back, which has no memory of the
+    /// region to touch.
+    pub(crate) fn is_forked(&self) -> bool {
+        // Relaxed: written in a child before it has a second thread.
+        self.forks != FORKS.load(Ordering::Relaxed)
     }
 }
 

@@ -216,7 +216,7 @@ impl Region {
     /// Are we in a child of the process that opened it? Then nothing of the region is here: open it afresh.
     #[must_use]
     pub fn is_forked(&self) -> bool {
-        self.home.is_elsewhere()
+        self.home.is_forked()
     }
 
     pub(crate) fn backing(&self) -> &Backing {
@@ -274,7 +274,7 @@ impl AsFd for Region {
 
 impl Drop for Region {
     fn drop(&mut self) {
-        if self.is_forked() {
+        if self.home.is_elsewhere() {
             return;
         }
         if let Some(name) = self.name.take() {

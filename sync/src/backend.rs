@@ -116,7 +116,7 @@ impl Event for EventCount {
     }
 
     fn sleep(&self, (mut sleeper, ticket): Self::Announced, deadline: Deadline) {
-        sleeper.sleep(self, ticket, None, deadline);
+        sleeper.sleep(self, ticket, None, deadline, true);
     }
 
     fn ring(&self) {

@@ -22,15 +22,29 @@
 //!
 //! **The sleeper pays.** A full fence at R2 would cost every publication some twenty cycles, so it is the heavy fence at
 //! S3 (`membarrier`) that makes the light one full, in every process that joined. A ringer whose process could not join
-//! fences for itself. A sleeper whose heavy fence is refused asks the ringers to fence (`fence_wanted`), which each learns
-//! in its next ring. Until one has rung since, it sleeps in slices of a millisecond; after that one ringer can lose it no
-//! wake-up, and where there are several, those that have not rung yet delay it by one slice of twenty.
+//! fences for itself.
+//!
+//! **Or asks for fences.** A sleeper whose heavy fence is refused asks the ringers to fence: `fences` is [`NEEDED`]. One that
+//! sleeps again and again, and has a single ringer, does so as well, since a fence for each publication is then the cheaper
+//! one: `fences` is [`WANTED`]. A ringer learns of it in its next ring, by which the word leaves the even value that it had at
+//! the question; from then on the sleeper does without the heavy fence, and until then it goes on with it, or, where it
+//! has none, sleeps in slices of a millisecond. (Where fences are needed and there are several ringers, those that have not
+//! rung yet delay it by one slice of twenty.) A ringer that has fenced many times while nobody slept takes what is wanted
+//! back:
+//!
+//! ```text
+//!   sleeper    word even ─ full fence ─ fences = 0? then S3 after all        ringer    fences = 0 ─ full fence ─ light from now on
+//! ```
+//!
+//! Again one of them sees the other: a sleeper that still read WANTED made the word even before the ringer's fence, so the
+//! ringer's next look finds it even.
 //!
 //! | killed | leaves |
 //! |---|---|
 //! | sleeper, anywhere | an even word: the next ring costs one wake call that wakes nobody |
 //! | ringer, between R1 and R4 | a sleeper that its own tick wakes, or the ringer's life word that it sleeps at as well |
 //! | ringer, between R4 and R5 | the same; a later ring finds the word odd, and does not wake it either |
+//! | sleeper, after it has asked for fences | ringers that fence: if they are only wanted, until one takes it back |
 //!
 //! What it deliberately does not do: count, hand anything over, or say why a sleep ended. Whoever wakes looks again.
 
@@ -48,6 +62,20 @@ const TICK_ALONE: Duration = Duration::from_millis(20);
 
 /// The longest sleep as long as the ringers may not have learned that they have to fence.
 const TICK_UNFENCED: Duration = Duration::from_millis(1);
+
+/// A sleep begins at the bell alone, which is cheaper, and goes on beside the life word when it gets long.
+const FIRST: Duration = Duration::from_millis(8);
+
+/// [`EventCount::fences`]: a sleeper that sleeps again and again would rather have the ringer fence.
+const WANTED: u32 = 1;
+/// [`EventCount::fences`]: a sleeper cannot have its heavy fence. Never taken back.
+const NEEDED: u32 = 2;
+
+/// So many sleeps in a row make a sleeper ask for fences.
+const SLEEPS_TO_ASK: u32 = 8;
+
+/// So many publications in a row that nobody slept for make a ringer take back that fences are wanted.
+const QUIET_TO_STOP: u32 = 64;
 
 /// The word to sleep at. All-zero is its initial state. It lies in a region, on a line that only sleepers and those who
 /// wake them write.
@@ -69,7 +97,7 @@ const TICK_UNFENCED: Duration = Duration::from_millis(1);
 /// while ITEMS.load(Ordering::Acquire) == 0 {
 ///     let ticket = sleeper.prepare(&BELL);
 ///     if ITEMS.load(Ordering::Acquire) == 0 {
-///         sleeper.sleep(&BELL, ticket, None, Deadline::NEVER);
+///         sleeper.sleep(&BELL, ticket, None, Deadline::NEVER, true);
 ///     }
 /// }
 /// producer.join().unwrap();
@@ -79,8 +107,8 @@ const TICK_UNFENCED: Duration = Duration::from_millis(1);
 pub struct EventCount {
     /// The counter. Sleepers make it even, ringers add one to an even one.
     state: AtomicU32,
-    /// 1: a sleeper cannot have its heavy fence, so ringers fence from now on. Set by sleepers, never reset.
-    fence_wanted: AtomicU32,
+    /// Shall ringers fence? 0, [`WANTED`] or [`NEEDED`]. Sleepers raise it, a ringer takes WANTED back.
+    fences: AtomicU32,
 }
 
 const _: () = assert!(size_of::<EventCount>() == 8);
@@ -89,7 +117,7 @@ impl EventCount {
     /// One at which nobody sleeps yet.
     #[must_use]
     pub const fn new() -> Self {
-        Self { state: AtomicU32::new(0), fence_wanted: AtomicU32::new(0) }
+        Self { state: AtomicU32::new(0), fences: AtomicU32::new(0) }
     }
 
     /// Is nobody asleep, for certain? Zeros, as a forked child finds them where its parent had a region, say no.
@@ -112,15 +140,19 @@ impl Default for EventCount {
 pub struct Ringer {
     /// It fences for itself.
     fences: bool,
+    /// The heavy fences of sleepers do not reach it.
+    is_alone: bool,
+    /// Publications in a row that it fenced and nobody slept for.
+    quiet: u32,
 }
 
 impl Ringer {
     /// Gets ready to ring: lets the heavy fences of sleepers reach this process, if it may.
     #[must_use]
     pub fn at(bell: &EventCount) -> Self {
-        // Relaxed: what is set after this is learned in the next ring.
-        let fences = !kernel::join_heavy_fences() || bell.fence_wanted.load(Ordering::Relaxed) != 0;
-        Self { fences }
+        let is_alone = !kernel::join_heavy_fences();
+        // Acquire: as in `wake`. What is raised after this is learned in the next ring.
+        Self { fences: is_alone || bell.fences.load(Ordering::Acquire) != 0, is_alone, quiet: 0 }
     }
 
     /// Must [`ring`](Self::ring) do more than look? True in a forked child, too.
@@ -145,12 +177,13 @@ impl Ringer {
     #[inline(never)]
     pub fn wake(&mut self, bell: &EventCount) {
         if self.fences {
-            // R2, where the heavy fence does not reach us. Pairs with the one in `Sleeper::prepare`.
+            // R2, where the heavy fence does not reach us or is not made. Pairs with the one in `Sleeper::prepare`.
             fence(Ordering::SeqCst);
             if bell.is_quiet() {
-                return;
+                return self.stay_fencing(bell);
             }
         }
+        self.quiet = 0;
         // R4. Relaxed, both: the call to the kernel orders it before the wake, and sleepers compare it in the kernel.
         let state = bell.state.load(Ordering::Relaxed);
         let odd = state.wrapping_add(1);
@@ -158,8 +191,27 @@ impl Ringer {
         if state & 1 == 0 && bell.state.compare_exchange(state, odd, order, order).is_ok() {
             kernel::wake(&bell.state);
         }
-        // Relaxed: a sleeper that set it before it slept is seen, since it saw our change of the state after that.
-        self.fences |= bell.fence_wanted.load(Ordering::Relaxed) != 0;
+        // A sleeper that raised it before it slept is seen, since it saw our change of the state after that. Acquire: of
+        // several ringers, one that reads here what another took back is behind that one's fence.
+        self.fences = self.is_alone || bell.fences.load(Ordering::Acquire) != 0;
+    }
+
+    /// After a fence for nobody: is it still wanted?
+    fn stay_fencing(&mut self, bell: &EventCount) {
+        self.quiet = self.quiet.saturating_add(1);
+        if self.quiet < QUIET_TO_STOP || self.is_alone {
+            return;
+        }
+        self.quiet = 0;
+        // Release: pairs with the Acquire of another ringer. Relaxed on failure: nothing is taken back.
+        let _ = bell.fences.compare_exchange(WANTED, 0, Ordering::Release, Ordering::Relaxed);
+        // Pairs with the fence in `Sleeper::prepare`: a sleeper that read WANTED after its own has made the word even, and we
+        // see it in our next look, light as it is.
+        fence(Ordering::SeqCst);
+        self.fences = bell.fences.load(Ordering::Acquire) != 0;
+        if !bell.is_quiet() {
+            self.wake(bell);
+        }
     }
 }
 
@@ -171,28 +223,45 @@ pub struct Ticket {
 }
 
 /// What one that sleeps knows about its eventcount.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Sleeper {
     fencing: Fencing,
+    /// There is never more than one ringer at a time.
+    has_one_ringer: bool,
+    /// Sleeps in a row, as far as they count.
+    sleeps: u32,
 }
 
 /// Who fences.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fencing {
     /// We do, for the ringers as well.
-    #[default]
     Heavy,
-    /// The ringers do, once they have learned it: the word was this when they were asked.
-    Asked(u32),
+    /// We do, but have asked the ringer to, when the word was this.
+    Wanted(u32),
+    /// We cannot, and have asked the ringers to, when the word was this.
+    Needed(u32),
     /// The ringers do.
-    Learned,
+    Theirs,
+}
+
+impl Default for Sleeper {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl Sleeper {
     /// One that has not slept yet.
     #[must_use]
     pub fn new() -> Self {
-        Self::default()
+        Self { fencing: Fencing::Heavy, has_one_ringer: false, sleeps: 0 }
+    }
+
+    /// One whose eventcount has one ringer at a time.
+    #[must_use]
+    pub fn of_one_ringer() -> Self {
+        Self { has_one_ringer: true, ..Self::new() }
     }
 
     /// Announces a sleep (S2, S3). The caller then looks once more, and sleeps if there is still nothing.
@@ -206,57 +275,69 @@ impl Sleeper {
                 Err(found) => state = found,
             }
         }
-        // S3. Pairs with the light fence in `Ringer::is_needed`, or with the full one in `Ringer::wake`.
-        if self.fencing != Fencing::Heavy || !kernel::heavy_fence() {
-            self.fence_among_all(bell, state);
+        // The word has left the even value that it had at the question, which only a ring does: that ring read the question.
+        if matches!(self.fencing, Fencing::Wanted(then) | Fencing::Needed(then) if then != state) {
+            self.fencing = Fencing::Theirs;
+        }
+        if matches!(self.fencing, Fencing::Theirs | Fencing::Needed(_)) {
+            // S3, where the ringers fence. Pairs with the full fence in `Ringer::wake` and, for the load behind it, with the
+            // one in `Ringer::stay_fencing`.
+            fence(Ordering::SeqCst);
+            if bell.fences.load(Ordering::Relaxed) != 0 {
+                return Ticket { state };
+            }
+            // Taken back.
+            (self.fencing, self.sleeps) = (Fencing::Heavy, 0);
+        }
+        self.sleeps += 1;
+        if self.fencing == Fencing::Heavy && self.has_one_ringer && self.sleeps >= SLEEPS_TO_ASK {
+            // Relaxed, both: the fence below orders it before the sleep; a ringer that answers has seen it.
+            let _ = bell.fences.compare_exchange(0, WANTED, Ordering::Relaxed, Ordering::Relaxed);
+            self.fencing = Fencing::Wanted(state);
+        }
+        // S3. Pairs with the light fence in `Ringer::is_needed`.
+        if !kernel::heavy_fence() {
+            // Relaxed: as above.
+            bell.fences.store(NEEDED, Ordering::Relaxed);
+            self.fencing = Fencing::Needed(state);
+            fence(Ordering::SeqCst);
         }
         Ticket { state }
     }
 
-    /// S3 without a heavy fence.
-    #[cold]
-    fn fence_among_all(&mut self, bell: &EventCount, state: u32) {
-        match self.fencing {
-            Fencing::Heavy => {
-                // Relaxed: the fence below orders it before the sleep; a ringer that answers has seen it.
-                bell.fence_wanted.store(1, Ordering::Relaxed);
-                self.fencing = Fencing::Asked(state);
-            }
-            // The word has left the even value that it had at the question, which only a ring does: that ring took the slow
-            // path, and read the question there.
-            Fencing::Asked(then) if then != state => self.fencing = Fencing::Learned,
-            Fencing::Asked(_) | Fencing::Learned => {}
-        }
-        fence(Ordering::SeqCst);
-    }
-
     /// Sleeps (S5) until the bell is rung, the owner of the life word beside it dies, the deadline passes, or the tick does
-    /// that is the insurance against wakers that died: whatever it was, the caller looks again.
+    /// that is the insurance against wakers that died: whatever it was, the caller looks again. `is_first`: it has not slept
+    /// in this wait yet.
     pub fn sleep(
         &mut self,
         bell: &EventCount,
         ticket: Ticket,
         beside: Option<LifeWord<'_>>,
         deadline: Deadline,
+        is_first: bool,
     ) {
         let now = kernel::now();
         let until = |tick: Duration| Some(deadline.or_after(now, self.tick_max(tick)));
-        let Some(life) = beside else {
-            kernel::sleep(&bell.state, ticket.state, until(TICK));
-            return;
-        };
-        // A life word of 0 is one that nobody will mark.
-        if life.alive != 0 {
-            let (here, there) = ((&bell.state, ticket.state), (life.word, life.alive));
-            if let Some(wake) = kernel::sleep_at_either(here, there, until(TICK)) {
+        let at_the_bell = |tick: Duration| kernel::sleep(&bell.state, ticket.state, until(tick));
+        let slept = match beside {
+            Some(_) if is_first => at_the_bell(FIRST),
+            // A life word of 0 is one that nobody will mark.
+            Some(life) if life.alive != 0 => {
+                let (here, there) = ((&bell.state, ticket.state), (life.word, life.alive));
+                let slept = kernel::sleep_at_either(here, there, until(TICK));
                 // The kernel wakes one who sleeps at a life word that it marks; the others are ours to wake.
-                if wake == Wake::Woken && life.word.load(Ordering::Relaxed) != life.alive {
+                if slept == Some(Wake::Woken) && life.word.load(Ordering::Relaxed) != life.alive {
                     kernel::wake(life.word);
                 }
-                return;
+                slept.unwrap_or_else(|| at_the_bell(TICK_ALONE))
             }
+            Some(_) => at_the_bell(TICK_ALONE),
+            None => at_the_bell(TICK),
+        };
+        if slept == Wake::TimedOut {
+            // A long sleep: fences for each publication would not pay now.
+            self.sleeps = 0;
         }
-        kernel::sleep(&bell.state, ticket.state, until(TICK_ALONE));
     }
 
     /// Sleeps no longer than `slice`, for whoever waits for something that rings no bell.
@@ -266,9 +347,9 @@ impl Sleeper {
 
     fn tick_max(&self, tick: Duration) -> Duration {
         match self.fencing {
-            Fencing::Heavy => tick,
-            Fencing::Asked(_) => TICK_UNFENCED,
-            Fencing::Learned => tick.min(TICK_ALONE),
+            Fencing::Needed(_) => TICK_UNFENCED,
+            Fencing::Theirs if !self.has_one_ringer => tick.min(TICK_ALONE),
+            _ => tick,
         }
     }
 }

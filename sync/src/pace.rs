@@ -19,7 +19,7 @@
 //! sleep in the end, and doubles with each that would have been spun out. It is nothing where spinning cannot help:
 //!
 //! * on a machine with one core, where whoever is waited for cannot run meanwhile;
-//! * while the peer last began to wait on this very core: then the core is yielded to it a few times, and then left;
+//! * while the peer last waited or woke us on this very core: then the core is yielded to it a few times, and then left;
 //! * for this wait, when the clock shows that somebody else had the core in the middle of the spinning.
 
 use crate::{Deadline, WaitStrategy};
@@ -183,7 +183,7 @@ pub enum Step {
 pub enum Next {
     /// Look again.
     Look,
-    /// Sleep, and say [`has_slept`](Wait::has_slept); then look again.
+    /// Sleep, and say [so](Wait::sleeps); then look again.
     Sleep,
     /// The deadline has passed: the look before was the last.
     TimedOut,
@@ -229,8 +229,8 @@ impl Wait {
         self.deadline
     }
 
-    /// Looks at the clock and decides how to go on. `is_together`: did the peer last begin to wait on the core that this
-    /// thread runs on?
+    /// Looks at the clock and decides how to go on. `is_together`: did the peer last run on the core that this thread
+    /// runs on, as far as is known?
     #[cold]
     #[inline(never)]
     #[must_use]
@@ -265,9 +265,9 @@ impl Wait {
         Next::Sleep
     }
 
-    /// Says that the wait has slept.
-    pub fn has_slept(&mut self) {
-        self.slept = true;
+    /// Says that the wait sleeps now; the answer is whether for the first time.
+    pub fn sleeps(&mut self) -> bool {
+        !core::mem::replace(&mut self.slept, true)
     }
 }
 

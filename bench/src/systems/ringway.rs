@@ -2,16 +2,19 @@
 //!
 //! `ringway slots` has typed slots, `ringway slots, latency layout` slots with a line of their own, `ringway bytes`
 //! records of any length, `ringway mirrored` the same records in a ring that wraps by a mirrored mapping instead of
-//! padding.
+//! padding. `ringway slots, sleeping` has the slots with sides that sleep at once; in `ringway` a consumer waits as it does
+//! when nothing is chosen.
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
 
-use ringway::{Config, RecvError, Region, SendError, TryRecvError, Wrap, bytes, slots};
+use ringway::{Config, RecvError, Region, SendError, TryRecvError, WaitStrategy, Wrap, bytes, slots};
 
 use super::{System, sole};
-use crate::endpoint::{Caller, Channel, RecordConsumer, RecordProducer, Shape, SlotConsumer, SlotProducer};
+use crate::endpoint::{
+    Caller, Channel, Mourner, RecordConsumer, RecordProducer, Shape, SlotConsumer, SlotProducer,
+};
 use crate::wait::{Deadline, Halt};
 
 /// Slots of the ring of 8-byte messages: 256 KiB, as its rival in this case has.
@@ -44,6 +47,8 @@ pub(super) fn systems() -> Vec<System> {
         bytes.clone(),
         bytes.again(),
         mirrored,
+        System::new("ringway slots, sleeping").wakeups::<SlotTrips>(),
+        System::new("ringway").deaths::<Widow>().blocked::<SlotTrips>(),
     ]
 }
 
@@ -192,17 +197,17 @@ impl Channel for SlotTrips {
     type Near = SlotEnd;
     type Far = SlotEnd;
 
-    fn create(_: Shape) -> io::Result<(Self::Near, Vec<OwnedFd>)> {
+    fn create(shape: Shape) -> io::Result<(Self::Near, Vec<OwnedFd>)> {
         let ring = || slots::anonymous::<Message>(&Config::spsc().capacity(64)).map_err(io::Error::other);
         let (there, back) = (Arc::new(ring()?), Arc::new(ring()?));
         let descriptors = vec![passed(&there)?, passed(&back)?];
-        Ok((SlotEnd::new(&there, &back)?, descriptors))
+        Ok((SlotEnd::new(&there, &back, shape)?, descriptors))
     }
 
-    fn attach(_: Shape, descriptors: Vec<OwnedFd>) -> io::Result<Self::Far> {
+    fn attach(shape: Shape, descriptors: Vec<OwnedFd>) -> io::Result<Self::Far> {
         let expected = slots::expected::<Message>();
         let [there, back] = attach_both(descriptors, &expected)?;
-        SlotEnd::new(&back, &there)
+        SlotEnd::new(&back, &there, shape)
     }
 }
 
@@ -215,11 +220,14 @@ fn attach_both(descriptors: Vec<OwnedFd>, expected: &ringway::shm::Expected) -> 
 }
 
 impl SlotEnd {
-    fn new(out: &Arc<Region>, into: &Arc<Region>) -> io::Result<Self> {
-        Ok(Self {
-            producer: slots::Producer::attach(out).map_err(io::Error::other)?,
-            consumer: slots::Consumer::attach(into).map_err(io::Error::other)?,
-        })
+    fn new(out: &Arc<Region>, into: &Arc<Region>, shape: Shape) -> io::Result<Self> {
+        let mut producer = slots::Producer::attach(out).map_err(io::Error::other)?;
+        let mut consumer = slots::Consumer::attach(into).map_err(io::Error::other)?;
+        if shape.sleeps {
+            producer.set_wait_strategy(WaitStrategy::Sleep);
+            consumer.set_wait_strategy(WaitStrategy::Sleep);
+        }
+        Ok(Self { producer, consumer })
     }
 }
 
@@ -294,6 +302,37 @@ impl Caller for LatencyEnd {
             *bytes = word.to_le_bytes();
         }
         Ok(())
+    }
+}
+
+/// A byte ring whose producer is killed.
+struct Widow;
+
+impl Channel for Widow {
+    type Near = bytes::Consumer;
+    type Far = bytes::Producer;
+
+    fn create(_: Shape) -> io::Result<(Self::Near, Vec<OwnedFd>)> {
+        let region = bytes::anonymous(&Config::spsc().capacity(4096)).map_err(io::Error::other)?;
+        let region = Arc::new(region);
+        let descriptor = passed(&region)?;
+        Ok((bytes::Consumer::attach(&region).map_err(io::Error::other)?, vec![descriptor]))
+    }
+
+    fn attach(_: Shape, descriptors: Vec<OwnedFd>) -> io::Result<Self::Far> {
+        let region = Region::inherited(sole(descriptors)?.as_raw_fd(), &bytes::expected());
+        let region = Arc::new(region.map_err(io::Error::other)?);
+        bytes::Producer::attach(&region).map_err(io::Error::other)
+    }
+}
+
+impl Mourner for bytes::Consumer {
+    fn mourn(&mut self, deadline: &Deadline<'_>) -> Result<(), Halt> {
+        match self.recv_into_until(&mut [0; 8], deadline.moment()) {
+            Err(RecvError::PeerDead) => Ok(()),
+            Err(RecvError::TimedOut) => Err(Halt::Late),
+            _ => Err(Halt::Closed),
+        }
     }
 }
 

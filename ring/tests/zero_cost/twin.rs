@@ -4,7 +4,7 @@
 //! The twins do what the ring does, on the same words: private positions, one look at the other side's word when the
 //! private copy does not suffice, one Release store, and one look at the door where the other side would sleep.
 
-#![allow(clippy::disallowed_types)] // because the twin must not go through the door.
+#![allow(clippy::disallowed_types, clippy::disallowed_methods)] // because the twin must not go through the door.
 #![allow(missing_docs, unsafe_code)]
 
 use ringway::slots::{Consumer, Producer};
