@@ -415,6 +415,25 @@ impl Region {
         Ok(entries)
     }
 
+    /// Marks the life words of owners that are gone and were never marked. The kernel marks what it sees die: it sees no
+    /// power failure, and nothing of a file that was copied while it was in use.
+    pub(crate) fn mark_unmarked(&self) -> rustix::io::Result<()> {
+        for number in 0..self.geometry().rows {
+            let Some(row) = self.row(number) else { break };
+            // Relaxed: looked at again under the lock.
+            let life = row.life.load(Ordering::Relaxed);
+            let byte = ROW_LOCKS + u64::from(number);
+            if life == 0 || life & DIED != 0 || self.backing().is_held(byte)? {
+                continue;
+            }
+            // While the byte is ours nobody claims the row. (Who wants one meanwhile finds this one taken.)
+            let Some(_ours) = self.backing().hold(byte, true)? else { continue };
+            // Relaxed, both: nobody stored anything after the owner was gone, and the lock told that it is.
+            let _ = row.life.compare_exchange(life, life | DIED, Ordering::Relaxed, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
     /// A row of the table, if the region has that many.
     fn row(&self, number: u32) -> Option<&Row> {
         if number >= self.geometry().rows {

@@ -10,8 +10,8 @@ mod backend;
 mod facts;
 mod party;
 
-use backend::{Adopted, Backend, Named, ThroughDescriptor, ThroughSocket};
-use ringway_shm::Lifetime;
+use backend::{Adopted, Backend, Named, OnDisk, OnTmpfs, ThroughDescriptor, ThroughSocket};
+use ringway_shm::{Access, Lifetime, OpenError, Region};
 
 macro_rules! suite {
     ($($backend:ident as $module:ident;)*) => {
@@ -56,6 +56,8 @@ suite! {
     ThroughSocket as anonymous_through_a_socket;
     Named as named;
     Adopted as adopted;
+    OnDisk as file;
+    OnTmpfs as file_on_tmpfs;
 }
 
 /// The other process: attaches, does as its errand says, and stays until it is killed or its input ends.
@@ -82,14 +84,28 @@ fn errand() {
     drop(held);
 }
 
+const READING: Access =
+    Access { read_only: true, foreign_owner: false, wait: std::time::Duration::ZERO, after_reboot: false };
+
 #[test]
 fn a_named_region_opened_for_reading_reads_and_claims_nothing() {
     let backend = Named::new();
     let first = backend.create(&facts::blueprint());
+    reads_and_claims_nothing(first, || Region::open(backend.name(), &facts::blueprint().expected(), READING));
+}
+
+#[test]
+fn a_file_opened_for_reading_reads_and_claims_nothing() {
+    let backend = OnDisk::new();
+    let first = backend.create(&facts::blueprint());
+    let expected = facts::blueprint().expected();
+    reads_and_claims_nothing(first, || Region::open_file(backend.0.path(), &expected, READING));
+}
+
+fn reads_and_claims_nothing(first: Region, open: impl Fn() -> Result<Region, OpenError>) {
     party::bytes::put(&first, facts::DATA, 0, b"words");
 
-    let access = ringway_shm::Access { read_only: true, ..Default::default() };
-    let reader = ringway_shm::Region::open(backend.name(), &facts::blueprint().expected(), access).unwrap();
+    let reader = open().unwrap();
     let reader = std::sync::Arc::new(reader);
 
     assert!(reader.is_read_only() && !first.is_read_only());
@@ -110,8 +126,11 @@ fn a_named_region_opened_for_reading_reads_and_claims_nothing() {
 
 #[test]
 fn the_lifetime_travels_with_the_region() {
-    let backend = Named::new();
-    let region = backend.create(&facts::blueprint().lifetime(Lifetime::UntilUnlinked));
-    let second = backend.second(&region, &facts::blueprint().expected()).unwrap();
-    assert_eq!(second.geometry().lifetime, Lifetime::UntilUnlinked);
+    fn travels(backend: impl Backend) {
+        let region = backend.create(&facts::blueprint().lifetime(Lifetime::UntilUnlinked));
+        let second = backend.second(&region, &facts::blueprint().expected()).unwrap();
+        assert_eq!(second.geometry().lifetime, Lifetime::UntilUnlinked);
+    }
+    travels(Named::new());
+    travels(OnDisk::new());
 }

@@ -12,6 +12,7 @@ use ringway_shm::primitive::{AtomicU64, Ordering};
 use ringway_shm::{Name, Region};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -66,6 +67,38 @@ impl Drop for Tidy {
     fn drop(&mut self) {
         let path = self.0.path();
         let _ = std::fs::remove_file(&path).or_else(|_| std::fs::remove_dir(&path));
+    }
+}
+
+/// A directory of a test's own, which goes when the test ends, however it ends.
+pub(crate) struct Directory(pub(crate) PathBuf);
+
+impl Directory {
+    /// Where the machine keeps temporary files: mostly on a disk.
+    pub(crate) fn on_disk(label: &str) -> Self {
+        Self::below(&std::env::temp_dir(), label)
+    }
+
+    pub(crate) fn below(parent: &Path, label: &str) -> Self {
+        let directory = parent.join(format!("ringway-files-{}", fresh_name(label).text()));
+        std::fs::create_dir(&directory).unwrap();
+        Self(directory)
+    }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        self.0.join("region")
+    }
+
+    /// What is in it.
+    pub(crate) fn files(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(&self.0).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 
