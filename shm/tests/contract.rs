@@ -84,6 +84,42 @@ fn errand() {
     drop(held);
 }
 
+/// Has another process of this binary find the facts of files to hold below a directory that it mounts.
+fn the_facts_of_files_hold(test: &str, mount: &str, exceptions: &[&str]) {
+    let directory = party::Directory::on_disk("mounted");
+    let line = format!("cd {} && {{ {mount}; }} 2>/dev/null || exit 77; exec \"$@\"", directory.0.display());
+    let Some(mut command) = party::in_namespace(&line) else {
+        return party::skipped(test, "no mount namespace of our own");
+    };
+    command.args(["file::", "--test-threads=1"]).env("TMPDIR", directory.0.join("mounted"));
+    command.args(exceptions.iter().flat_map(|fact| ["--skip", fact]));
+    let output = command.output().unwrap();
+    if output.status.code() == Some(77) {
+        return party::skipped(test, "the file system could not be mounted");
+    }
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains(" passed"), "{said}");
+    assert!(!said.contains(" 0 passed"), "no fact was looked at: {said}");
+}
+
+#[test]
+fn the_facts_hold_on_overlayfs() {
+    // Of a file there, the mapping keeps the file below, and the locks are the descriptor's.
+    let mount = "mkdir mounted below && mount -t tmpfs none below && mkdir below/lower below/upper below/work \
+        && mount -t overlay -o lowerdir=below/lower,upperdir=below/upper,workdir=below/work none mounted";
+    the_facts_of_files_hold("the_facts_hold_on_overlayfs", mount, &[]);
+}
+
+#[test]
+fn the_facts_hold_in_large_pages_but_for_length_and_mirrors() {
+    let test = "the_facts_hold_in_large_pages_but_for_length_and_mirrors";
+    let Some(_pages) = party::LargePages::more(16) else {
+        return party::skipped(test, "the machine gives no large pages");
+    };
+    let mount = "mkdir mounted && mount -t hugetlbfs none mounted";
+    the_facts_of_files_hold(test, mount, &["a_mirror_shows", "the_length_is_what"]);
+}
+
 const READING: Access =
     Access { read_only: true, foreign_owner: false, wait: std::time::Duration::ZERO, after_reboot: false };
 

@@ -117,14 +117,19 @@ pub(crate) struct Sweeping {
 pub(crate) fn sweeping() -> Sweeping {
     static SWEEPING: Mutex<()> = Mutex::new(());
     let among_threads = SWEEPING.lock().unwrap_or_else(PoisonError::into_inner);
-    let name = format!("ringway-test-sweeping-{}", rustix::process::geteuid().as_raw());
+    Sweeping { _among_processes: among_processes("sweeping"), _among_threads: among_threads }
+}
+
+/// Held by one test of this user at a time.
+fn among_processes(label: &str) -> File {
+    let name = format!("ringway-test-{label}-{}", rustix::process::geteuid().as_raw());
     let path = std::env::temp_dir().join(name);
     let file = File::options().create(true).truncate(false).write(true).open(path).unwrap();
     // Another run of these tests may be at it for as long as they take.
-    until_within(10 * DEADLINE, "others that sweep", || {
+    until_within(10 * DEADLINE, "others at the same test", || {
         rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive).is_ok()
     });
-    Sweeping { _among_processes: file, _among_threads: among_threads }
+    file
 }
 
 /// Says on the standard error that a test did not run.
@@ -191,6 +196,46 @@ pub(crate) fn command(entry: &str, errand: &str) -> Command {
 pub(crate) fn sent(command: &mut Command, entry: &str, errand: &str) {
     command.args([entry, "--exact", "--nocapture", "--test-threads=1"]).env(ERRAND, errand);
     command.stdin(Stdio::piped()).stdout(Stdio::piped());
+}
+
+/// A command that starts this binary behind a shell line ending in `exec "$@"`, in a mount namespace of its own: what it
+/// mounts nobody else sees. `None` where there is no such namespace to be had. The line exits with 77 where it cannot.
+pub(crate) fn in_namespace(line: &str) -> Option<Command> {
+    for program in [&["unshare", "--mount"][..], &["unshare", "--map-root-user", "--mount"]] {
+        let possible = Command::new(program[0]).args(&program[1..]).arg("true").output();
+        if possible.is_ok_and(|output| output.status.success()) {
+            let mut command = Command::new(program[0]);
+            command.args(&program[1..]).args(["sh", "-c", line, "sh"]).arg(std::env::current_exe().unwrap());
+            return Some(command);
+        }
+    }
+    None
+}
+
+/// Large pages for a test; they are given back when it ends.
+pub(crate) struct LargePages {
+    before: u64,
+    _alone: File,
+}
+
+impl LargePages {
+    const POOL: &str = "/proc/sys/vm/nr_hugepages";
+
+    /// `None` where the machine does not let us have so many.
+    pub(crate) fn more(count: u64) -> Option<Self> {
+        let now = || std::fs::read_to_string(Self::POOL).ok()?.trim().parse::<u64>().ok();
+        let alone = among_processes("large-pages");
+        let before = now()?;
+        let taken = Self { before, _alone: alone };
+        std::fs::write(Self::POOL, (before + count).to_string()).ok()?;
+        (now()? >= before + count).then_some(taken)
+    }
+}
+
+impl Drop for LargePages {
+    fn drop(&mut self) {
+        let _ = std::fs::write(Self::POOL, self.before.to_string());
+    }
 }
 
 /// Answers whoever sent this process.
