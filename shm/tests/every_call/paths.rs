@@ -248,12 +248,13 @@ fn a_process_killed_at_any_call_on_a_path_leaves_nothing_that_trips() {
 
 /// One stops before each of its calls, the other before each of its own, and then each goes to its end.
 #[test]
-fn those_that_need_drafts_may_meet_anywhere() {
+fn those_that_meet_at_a_path_may_stop_anywhere() {
     let _alone = alone();
     let mut schedules = 0;
-    for pair in
-        [[Verb::Create, Verb::Create], [Verb::Create, Verb::OpenOrCreate], [Verb::Create, Verb::Unlink]]
-    {
+    let creators = [[Verb::Create, Verb::Create], [Verb::Create, Verb::OpenOrCreate]];
+    let leavers = [[Verb::Leave, Verb::Leave], [Verb::Leave, Verb::Open], [Verb::Leave, Verb::OpenOrCreate]];
+    let others = [[Verb::Open, Verb::Leave], [Verb::OpenOrCreate, Verb::Leave], [Verb::Create, Verb::Unlink]];
+    for pair in [&creators[..], &leavers, &others].concat() {
         for first in 0.. {
             let mut ended = false;
             for second in 0.. {
@@ -279,7 +280,8 @@ fn meet(pair: [Verb; 2], first: u32, second: u32) -> (bool, bool) {
         let actors: Vec<_> = (0..2)
             .map(|who| {
                 let (turns, path) = (Arc::clone(&turns), &path);
-                threads.spawn(move || turns.act(who, || pair[who].act(path, None)))
+                let handle = (pair[who] == Verb::Leave).then(|| open_or_create(path));
+                threads.spawn(move || turns.act(who, || pair[who].act(path, handle)))
             })
             .collect();
         let ended = (turns.run(0, first), turns.run(1, second));
@@ -288,13 +290,16 @@ fn meet(pair: [Verb; 2], first: u32, second: u32) -> (bool, bool) {
     });
     let context = format!("{pair:?}, {first} calls and {second}: {outcomes:?}");
     let held: Vec<&Region> = outcomes.iter().filter_map(Outcome::held).collect();
+    // A wait may end in vain where the other is stopped while it takes the path away.
+    let waits = pair.contains(&Verb::Leave) || pair.contains(&Verb::Unlink);
     for outcome in &outcomes {
-        let fits = !matches!(outcome, Outcome::Failed(_) | Outcome::OtherKind | Outcome::TimedOut);
-        assert!(fits, "{context}");
+        assert!(!matches!(outcome, Outcome::Failed(_) | Outcome::OtherKind), "{context}");
+        assert!(waits || !matches!(outcome, Outcome::TimedOut | Outcome::NotFound), "{context}");
     }
     if !pair.contains(&Verb::Unlink) {
-        assert!(!held.is_empty() && held.iter().all(|region| leads_to(&path, region)), "{context}");
-        assert_eq!(directory.files(), ["region"], "{context}");
+        assert!(waits || !held.is_empty(), "{context}");
+        assert!(held.iter().all(|region| leads_to(&path, region)), "{context}");
+        assert!(directory.files().len() <= 1, "{context}: {:?}", directory.files());
     }
     drop(outcomes);
     assert!(directory.files().is_empty(), "{context}");
