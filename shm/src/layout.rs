@@ -72,7 +72,7 @@ pub struct Superblock {
     pub region_len: u64,
     /// Random identity: two regions that ever bore one name can be told apart.
     pub identity: [u8; 16],
-    /// The kernel's boot id at creation. A region from before a reboot is not trusted.
+    /// The kernel's boot id at creation. A region from before a reboot is not trusted, unless its opener says so.
     pub boot: [u8; 16],
     /// What kind of region this is: a number of the crate that defined it.
     pub kind: u32,

@@ -152,7 +152,7 @@ fn without_nameless_files_a_region_has_a_draft_until_it_has_its_path() {
         assert!(draft.starts_with(".ringway-draft-") && draft.len() == 47, "{draft}");
         // Somebody is at it, so it is not stale.
         drop(under(true, Rc::new(Plain), || open_or_create(&directory.path())));
-        assert_eq!(directory.files(), [draft.clone()]);
+        assert_eq!(directory.files()[..], *std::slice::from_ref(draft));
         region.publish_file(directory.path()).unwrap();
         assert_eq!(directory.files(), ["region"]);
         assert!(leads_to(&directory.path(), &region));

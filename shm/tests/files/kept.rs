@@ -204,6 +204,9 @@ fn whoever_the_kernel_did_not_see_die_is_gone_all_the_same() {
     let (path, copy) = (directory.path(), directory.0.join("copy"));
     let (user, owner) = other("write", "lasting", &path, "\0\0\0\0\0");
     std::fs::copy(&path, &copy).unwrap();
+    let reading = Access { read_only: true, ..Access::default() };
+    assert_eq!(open_as(&copy, reading).unwrap().standing(owner), Ok(Standing::Gone));
+    assert_eq!(open_as(&path, reading).unwrap().standing(owner), Ok(Standing::Alive));
     let (first, second) = (open(&path).unwrap(), open(&copy).unwrap());
     assert_eq!(first.geometry().identity, second.geometry().identity);
     assert_eq!(first.standing(owner), Ok(Standing::Alive));
