@@ -21,6 +21,7 @@
 //!   REMOVING                whoever takes the name away, exclusive      only one does, and of this region
 //!   ROLE_LOCKS + role       the holder of the role, exclusive           `Claim`
 //!   ROW_LOCKS + row         the owner of the row, exclusive             `Participant`
+//!   TRIAL_LOCKS + n         a party at a path, shared, for a moment     how does this file system keep locks?
 //! ```
 
 use crate::access::Access;

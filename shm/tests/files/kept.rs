@@ -31,6 +31,10 @@ fn errand() {
     }
     party::answer("done");
     party::stay();
+    if deed == "touch" {
+        get(&region, FIRST_OWN, 4096, 1);
+        party::answer("survived");
+    }
     drop(claim);
 }
 
@@ -131,6 +135,20 @@ fn a_file_cut_short_or_grown_is_refused_at_open() {
     // What begins as a region does is still one to take away.
     unlink_file(&path).unwrap();
     assert!(directory.files().is_empty());
+}
+
+#[test]
+fn who_touches_what_was_cut_off_ends_by_a_signal() {
+    let directory = Directory::on_disk("signal");
+    let path = directory.path();
+    let (touching, _) = other("touch", "lasting", &path, "\0\0\0\0\0");
+    file(&path).set_len(lasting().region_len() - 4096).unwrap();
+    let signal = std::os::unix::process::ExitStatusExt::signal(&touching.finished());
+    assert_eq!(signal, Some(rustix::process::Signal::BUS.as_raw()));
+    // What it held is free, and the file is refused until it is as long as it was.
+    assert!(matches!(open(&path).unwrap_err(), OpenError::Rejected(Rejected::Length { .. })));
+    file(&path).set_len(lasting().region_len()).unwrap();
+    assert_eq!(open(&path).unwrap().is_claimed(3), Ok(false));
 }
 
 /// Makes the region look as if it had been created before the last boot.

@@ -304,9 +304,14 @@ impl Party {
     }
 
     /// Ends its input, and says whether it ended well.
-    pub(crate) fn finish(mut self) -> bool {
+    pub(crate) fn finish(self) -> bool {
+        self.finished().success()
+    }
+
+    /// Ends its input, and says how it ended.
+    pub(crate) fn finished(mut self) -> std::process::ExitStatus {
         self.input = None;
-        self.ended().success()
+        self.ended()
     }
 
     /// Waits for its end.
