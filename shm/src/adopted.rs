@@ -17,7 +17,7 @@
 
 use crate::blueprint::Blueprint;
 use crate::error::{CreateError, Doing, OpenError};
-use crate::geometry::{Geometry, Rejected};
+use crate::geometry::{Found, Geometry, Rejected};
 use crate::hold::Backing;
 use crate::layout::{Superblock, VERSION};
 use crate::mapping::Mapping;
@@ -118,7 +118,7 @@ fn build(mapping: &Mapping, blueprint: &Blueprint) -> Result<Geometry, CreateErr
     unsafe { copy_in(bytes.as_ptr(), mapping.start().as_ptr(), bytes.len()) };
     // Release: publishes the superblock and the zeros. Pairs with the Acquire in `await_ready`.
     version.store(VERSION, Ordering::Release);
-    Ok(Geometry::check(&superblock, needed, &superblock.boot, false).map_err(OpenError::Rejected)?)
+    Ok(Geometry::check(&superblock, &as_segment(needed, superblock.boot)).map_err(OpenError::Rejected)?)
 }
 
 /// Waits for the owner's version word and checks what it published.
@@ -142,7 +142,12 @@ fn await_ready(mapping: &Mapping, wait: Duration) -> Result<Geometry, OpenError>
     unsafe { copy_out(mapping.start().as_ptr(), bytes.as_mut_ptr(), bytes.len()) };
     // An adopted segment may be longer than the region in it.
     let usable = if superblock.region_len <= found { superblock.region_len } else { found };
-    Ok(Geometry::check(&superblock, usable, &boot()?, false)?)
+    Ok(Geometry::check(&superblock, &as_segment(usable, boot()?))?)
+}
+
+/// A segment, in this boot, of which so many bytes are the region's.
+fn as_segment(len: u64, boot: [u8; 16]) -> Found {
+    Found { len, grain: 1, boot: Some(boot), read_only: false }
 }
 
 /// The version word, in a mapping that is long enough to have one.

@@ -22,7 +22,8 @@ pub enum Lifetime {
     /// The name goes when the last party leaves or dies. What the region held goes with it.
     #[default]
     LastParty,
-    /// The name and what the region holds stay until [`unlink`](crate::unlink), across restarts of every party.
+    /// The name or path and what the region holds stay until [`unlink`](crate::unlink) or
+    /// [`unlink_file`](crate::unlink_file), across restarts of every party.
     UntilUnlinked,
 }
 

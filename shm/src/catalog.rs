@@ -1,18 +1,18 @@
 //! The named regions of the machine: listing them, taking names away, and removing what the dead left.
 
+use crate::access::Access;
 use crate::error::{Doing, OpenError, SystemError};
 use crate::geometry::Geometry;
-use crate::hold::Backing;
-use crate::layout::ATTACHED;
+use crate::layout::{ATTACHED, PAGE};
+use crate::location::Location;
 use crate::name::{DIRECTORY, Name};
-use crate::named::{remove, remove_leftover};
+use crate::naming;
 use crate::primitive::kernel;
 use crate::region::read_geometry;
 use rustix::fs::FileType;
 use rustix::io::Errno;
 use std::os::fd::AsFd;
 use std::path::Path;
-use std::time::Duration;
 
 /// A named region, as it was when the list was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +60,8 @@ fn look(name: Name) -> Option<Entry> {
     let (in_use, geometry) = match &opened {
         Ok(file) => {
             let in_use = kernel::is_locked(file, ATTACHED).unwrap_or(true);
-            (in_use, read_geometry(file.as_fd(), true))
+            let access = Access { read_only: true, ..Access::default() };
+            (in_use, read_geometry(file.as_fd(), PAGE, access))
         }
         Err(Errno::NOENT) => return None,
         // What we may not open we cannot judge: it counts as in use.
@@ -89,25 +90,7 @@ fn look(name: Name) -> Option<Entry> {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn unlink(name: &Name) -> Result<(), OpenError> {
-    let path = name.path();
-    let deadline = kernel::now().saturating_add(Duration::from_secs(2));
-    loop {
-        let file = match kernel::open(&path, false) {
-            Ok(file) => file,
-            Err(Errno::NOENT) => return Err(OpenError::NotFound { name: name.clone() }),
-            Err(Errno::ACCESS | Errno::PERM) => return Err(OpenError::PermissionDenied),
-            Err(Errno::LOOP | Errno::ISDIR | Errno::NXIO) => return Err(OpenError::NotAFile),
-            Err(errno) => return Err(SystemError::new("opening a region", errno).into()),
-        };
-        let backing = Backing::in_memory(file, false).doing("looking at a region")?;
-        match remove(&path, &backing) {
-            Ok(true) => return Ok(()),
-            Ok(false) if kernel::now() < deadline => std::thread::yield_now(),
-            Ok(false) => return Err(OpenError::TimedOut),
-            Err(Errno::ACCESS | Errno::PERM) => return Err(OpenError::PermissionDenied),
-            Err(errno) => return Err(SystemError::new("taking a name away", errno).into()),
-        }
-    }
+    naming::unlink(&Location::Name(name.clone()), |_| Ok(()))
 }
 
 /// Removes every region of this user that should have gone with its last party, and says which.
@@ -131,6 +114,6 @@ pub fn remove_leftovers() -> Result<Vec<Name>, SystemError> {
     let idle = list()?.into_iter().filter(|entry| !entry.in_use && entry.owner == user);
     Ok(idle
         .map(|entry| entry.name)
-        .filter(|name| matches!(remove_leftover(&name.path()), Ok(true)))
+        .filter(|name| matches!(naming::remove_leftover(&Location::Name(name.clone())), Ok(true)))
         .collect())
 }

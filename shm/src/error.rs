@@ -1,6 +1,6 @@
 //! What can go wrong with regions: one closed list for creating, one for opening, and the small ones.
 
-use crate::{BlueprintError, Name, NameError, Rejected};
+use crate::{BlueprintError, Location, NameError, Rejected};
 use core::convert::Infallible;
 use core::fmt;
 use rustix::io::Errno;
@@ -52,16 +52,18 @@ pub enum CreateError {
     Name(NameError),
     /// The blueprint cannot be built.
     Blueprint(BlueprintError),
-    /// A region of this name exists, or another file stands in its place.
+    /// A region of this name or at this path exists, or another file stands in its place.
     Exists {
-        /// The name.
-        name: Name,
+        /// The name or the path.
+        location: Location,
     },
-    /// The memory file system or the machine has no room for the region.
+    /// The file system or the machine has no room for the region.
     NoRoom {
         /// Bytes asked for.
         needed: u64,
     },
+    /// The file system cannot reserve room for a file, so that a later touch might fail for want of it.
+    CannotReserve,
     /// The system refused the mode or the group asked for.
     Permissions {
         /// The permission bits asked for.
@@ -87,8 +89,12 @@ impl fmt::Display for CreateError {
         match self {
             Self::Name(error) => error.fmt(f),
             Self::Blueprint(error) => error.fmt(f),
-            Self::Exists { name } => write!(f, "a region named {name} exists already"),
-            Self::NoRoom { needed } => write!(f, "no room in memory for a region of {needed} bytes"),
+            Self::Exists { location: Location::Name(name) } => {
+                write!(f, "a region named {name} exists already")
+            }
+            Self::Exists { location } => write!(f, "there is something at {location} already"),
+            Self::NoRoom { needed } => write!(f, "no room for a region of {needed} bytes"),
+            Self::CannotReserve => f.write_str("the file system cannot reserve room for a file"),
             Self::Permissions { mode, group: Some(group) } => {
                 write!(f, "mode {mode:o} and group {group} are not ours to give")
             }
@@ -110,12 +116,12 @@ impl core::error::Error for CreateError {}
 pub enum OpenError {
     /// The name is no name.
     Name(NameError),
-    /// There is no region of this name.
+    /// There is no region of this name or at this path.
     NotFound {
-        /// The name.
-        name: Name,
+        /// The name or the path.
+        location: Location,
     },
-    /// No region of this name appeared, or it was not made ready, in time.
+    /// No such region appeared, or it was not made ready, in time.
     TimedOut,
     /// It belongs to another user, and the opener did not say that this is wanted.
     ForeignOwner {
@@ -124,7 +130,7 @@ pub enum OpenError {
     },
     /// The system does not let this user open it.
     PermissionDenied,
-    /// What stands under the name is no plain file in memory.
+    /// What stands under the name or at the path is no plain file, or a descriptor is of none in memory.
     NotAFile,
     /// A descriptor from another process must be a sealed memory file, and this one is not.
     NotSealed,
@@ -142,11 +148,12 @@ impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Name(error) => error.fmt(f),
-            Self::NotFound { name } => write!(f, "no region named {name}"),
+            Self::NotFound { location: Location::Name(name) } => write!(f, "no region named {name}"),
+            Self::NotFound { location } => write!(f, "no region at {location}"),
             Self::TimedOut => f.write_str("no region was ready in time"),
             Self::ForeignOwner { owner } => write!(f, "the region belongs to user {owner}"),
             Self::PermissionDenied => f.write_str("not permitted to open the region"),
-            Self::NotAFile => f.write_str("not a plain file in memory"),
+            Self::NotAFile => f.write_str("not a plain file that a region can lie in"),
             Self::NotSealed => f.write_str("not a sealed memory file"),
             Self::NoDescriptor => f.write_str("there is no such descriptor, or none came over the socket"),
             Self::SegmentGone => f.write_str("the segment's name leads to another segment"),
@@ -157,6 +164,59 @@ impl fmt::Display for OpenError {
 }
 
 impl core::error::Error for OpenError {}
+
+/// Why a section could not be mapped twice in a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MirrorError {
+    /// The region has no such section.
+    NoSection {
+        /// The section asked for.
+        content: u32,
+    },
+    /// The region lies in a file of large pages, and the section neither begins nor ends with one.
+    LargePages {
+        /// Bytes of a page there.
+        page: u64,
+        /// Where the section begins.
+        offset: u64,
+        /// Bytes of the section.
+        len: u64,
+    },
+    /// A system call failed.
+    System(SystemError),
+}
+
+impl fmt::Display for MirrorError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoSection { content } => write!(f, "the region has no section {content}"),
+            Self::LargePages { page, offset, len } => {
+                write!(
+                    f,
+                    "a section of {len} bytes at {offset} cannot be mapped twice in pages of {page} bytes"
+                )
+            }
+            Self::System(error) => error.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for MirrorError {}
+
+impl From<MirrorError> for SystemError {
+    fn from(error: MirrorError) -> Self {
+        match error {
+            MirrorError::NoSection { .. } => {
+                Self::new("mapping a section twice that is not there", Errno::INVAL)
+            }
+            MirrorError::LargePages { .. } => {
+                Self::new("mapping a section twice in large pages", Errno::INVAL)
+            }
+            MirrorError::System(error) => error,
+        }
+    }
+}
 
 /// Why a process or a thread could not take part in a region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -231,6 +291,7 @@ converts! {
     OpenError::Name from NameError;
     OpenError::Rejected from Rejected;
     OpenError::System from SystemError;
+    MirrorError::System from SystemError;
     ClaimError::Participate from ParticipateError;
     ClaimError::System from SystemError;
     ParticipateError::System from SystemError;

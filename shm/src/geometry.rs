@@ -112,6 +112,18 @@ impl fmt::Display for Rejected {
 
 impl core::error::Error for Rejected {}
 
+/// What is known of a file from outside, and by whom it is to be used.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Found {
+    /// Its length.
+    pub(crate) len: u64,
+    /// The file is as long as its region, rounded up to this.
+    pub(crate) grain: u64,
+    /// The boot that the region must be of; `None` takes any.
+    pub(crate) boot: Option<[u8; 16]>,
+    pub(crate) read_only: bool,
+}
+
 /// A region's facts, copied out of its superblock once and kept in private memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Geometry {
@@ -147,13 +159,8 @@ impl Geometry {
         self.sections.iter().copied().find(|section| section.content == content)
     }
 
-    /// Checks a superblock that was copied out of a region of `found_len` bytes.
-    pub(crate) fn check(
-        superblock: &Superblock,
-        found_len: u64,
-        boot: &[u8; 16],
-        read_only: bool,
-    ) -> Result<Self, Rejected> {
+    /// Checks a superblock that was copied out of a region.
+    pub(crate) fn check(superblock: &Superblock, found: &Found) -> Result<Self, Rejected> {
         if superblock.magic != MAGIC {
             return Err(Rejected::NotARegion);
         }
@@ -170,14 +177,16 @@ impl Geometry {
         if superblock.checksum != expected {
             return Err(Rejected::Checksum { found: superblock.checksum, expected });
         }
-        if superblock.region_len != found_len {
-            return Err(Rejected::Length { found: found_len, expected: superblock.region_len });
+        let file_len = superblock.region_len.checked_next_multiple_of(found.grain);
+        if file_len != Some(found.len) {
+            let expected = file_len.unwrap_or(superblock.region_len);
+            return Err(Rejected::Length { found: found.len, expected });
         }
-        if superblock.read_only_compatible != 0 && !read_only {
+        if superblock.read_only_compatible != 0 && !found.read_only {
             return Err(Rejected::Features { unknown: superblock.read_only_compatible });
         }
         let sections = Self::check_sections(superblock).ok_or(Rejected::Geometry)?;
-        if superblock.boot != *boot {
+        if found.boot.is_some_and(|boot| superblock.boot != boot) {
             return Err(Rejected::OtherBoot);
         }
         Ok(Self {
@@ -261,6 +270,11 @@ mod tests {
 
     const BIRTH: Birth = Birth { identity: [1; 16], boot: [2; 16], created_ns: 3, user: 4, process: 5 };
 
+    /// Checks against a file of `len` bytes, in this boot or another.
+    fn check(superblock: &Superblock, len: u64, boot: [u8; 16]) -> Result<Geometry, Rejected> {
+        Geometry::check(superblock, &Found { len, grain: PAGE, boot: Some(boot), read_only: false })
+    }
+
     fn example() -> Blueprint {
         let blueprint = Blueprint::new(77, 2).fingerprint(u128::MAX / 3).parameters([9; PARAMETERS]);
         blueprint.section(FIRST_OWN, 100).unwrap().section(FIRST_OWN + 1, 3 * PAGE).unwrap()
@@ -270,7 +284,7 @@ mod tests {
     fn a_built_superblock_is_accepted() {
         let blueprint = example();
         let superblock = blueprint.superblock(&BIRTH);
-        let geometry = Geometry::check(&superblock, blueprint.region_len(), &BIRTH.boot, false).unwrap();
+        let geometry = check(&superblock, blueprint.region_len(), BIRTH.boot).unwrap();
         assert_eq!(geometry.expect(&blueprint.expected()), Ok(()));
         assert_eq!(geometry.section(FIRST_OWN).unwrap().len, PAGE);
         assert_eq!(geometry.section(FIRST_OWN + 1).unwrap().len, 3 * PAGE);
@@ -285,7 +299,7 @@ mod tests {
             let mut flipped = bytes.as_bytes().to_vec();
             flipped[bit / 8] ^= 1 << (bit % 8);
             let superblock = Superblock::read_from_bytes(&flipped).unwrap();
-            let verdict = Geometry::check(&superblock, blueprint.region_len(), &BIRTH.boot, false);
+            let verdict = check(&superblock, blueprint.region_len(), BIRTH.boot);
             assert!(verdict.is_err(), "bit {bit}");
         }
     }
@@ -314,7 +328,7 @@ mod tests {
             let mut superblock = blueprint.superblock(&BIRTH);
             lie(&mut superblock);
             superblock.checksum = checksum(&superblock);
-            let verdict = Geometry::check(&superblock, blueprint.region_len(), &BIRTH.boot, false);
+            let verdict = check(&superblock, blueprint.region_len(), BIRTH.boot);
             assert_eq!(verdict, Err(Rejected::Geometry), "lie {number}");
         }
     }
@@ -324,31 +338,39 @@ mod tests {
         let blueprint = example();
         let superblock = blueprint.superblock(&BIRTH);
         let len = blueprint.region_len();
-        assert!(matches!(Geometry::check(&superblock, len, &[0; 16], false), Err(Rejected::OtherBoot)));
-        assert!(matches!(
-            Geometry::check(&superblock, len + 1, &BIRTH.boot, false),
-            Err(Rejected::Length { .. })
-        ));
+        assert!(matches!(check(&superblock, len, [0; 16]), Err(Rejected::OtherBoot)));
+        assert!(matches!(check(&superblock, len + 1, BIRTH.boot), Err(Rejected::Length { .. })));
         let mut other = superblock;
         other.version += 1;
-        assert!(matches!(
-            Geometry::check(&other, len, &BIRTH.boot, false),
-            Err(Rejected::Version { found: 2, .. })
-        ));
+        assert!(matches!(check(&other, len, BIRTH.boot), Err(Rejected::Version { found: 2, .. })));
         other = superblock;
         other.incompatible = 4;
-        assert!(matches!(
-            Geometry::check(&other, len, &BIRTH.boot, false),
-            Err(Rejected::Features { unknown: 4 })
-        ));
+        assert!(matches!(check(&other, len, BIRTH.boot), Err(Rejected::Features { unknown: 4 })));
         other = superblock;
         other.endian = ENDIAN.swap_bytes();
-        assert!(matches!(Geometry::check(&other, len, &BIRTH.boot, false), Err(Rejected::ByteOrder)));
-        let geometry = Geometry::check(&superblock, len, &BIRTH.boot, false).unwrap();
+        assert!(matches!(check(&other, len, BIRTH.boot), Err(Rejected::ByteOrder)));
+        let geometry = check(&superblock, len, BIRTH.boot).unwrap();
         let expected = blueprint.expected();
         let refusal = |expected| geometry.expect(&expected).unwrap_err();
         assert!(matches!(refusal(Expected { kind: 1, ..expected }), Rejected::Kind { .. }));
         assert!(matches!(refusal(Expected { kind_version: 1, ..expected }), Rejected::KindVersion { .. }));
         assert!(matches!(refusal(Expected { fingerprint: 1, ..expected }), Rejected::Fingerprint { .. }));
+    }
+
+    #[test]
+    fn in_larger_pages_the_file_is_rounded_up_and_no_longer() {
+        let blueprint = example();
+        let superblock = blueprint.superblock(&BIRTH);
+        let grain = 2 << 20;
+        let fits = |len, grain| {
+            let found = Found { len, grain, boot: None, read_only: false };
+            Geometry::check(&superblock, &found).map(|geometry| geometry.region_len)
+        };
+        let region_len = blueprint.region_len();
+        assert_eq!(fits(grain, grain), Ok(region_len));
+        for len in [0, region_len, region_len + PAGE, grain - 1, grain - PAGE, grain + 1, 2 * grain] {
+            assert_eq!(fits(len, grain), Err(Rejected::Length { found: len, expected: grain }), "{len}");
+        }
+        assert_eq!(fits(grain, PAGE), Err(Rejected::Length { found: grain, expected: region_len }));
     }
 }

@@ -28,12 +28,14 @@
 //! A **window** is a hold whose page is one that the holder needs in its sight, with a private page behind it.
 //!
 //! Not every file system keeps the description with the mapping: one that is stacked on another may keep that of the
-//! file below. [`Backing::probe`] asks. Where it does not, the hold keeps the descriptor instead, and with it the weakness
+//! file below (overlayfs does). [`Backing::probe`] asks. Where it does not, the hold keeps the descriptor instead, and with it the weakness
 //! that a forked child keeps the lock.
 
 #![allow(unsafe_code)] // because the lock is held by a mapping.
 
-use crate::layout::PAGE;
+use crate::geometry::Geometry;
+use crate::layout::{PAGE, TRIAL_LOCKS};
+use crate::mapping::Mapping;
 use crate::primitive::kernel::{self, Call, pass};
 use crate::process::{self, Home};
 use core::mem::ManuallyDrop;
@@ -52,6 +54,8 @@ pub(crate) struct Backing {
     read_only: bool,
     /// Does a mapping keep the description?
     binds: bool,
+    /// Does it lie in memory?
+    in_memory: bool,
     /// Bytes of the smallest piece that can be mapped.
     grain: u64,
 }
@@ -60,7 +64,45 @@ impl Backing {
     /// A file in memory.
     pub(crate) fn in_memory(file: OwnedFd, read_only: bool) -> Result<Self> {
         let identity = identity(&file)?;
-        Ok(Self { file: ManuallyDrop::new(file), identity, read_only, binds: true, grain: PAGE })
+        let file = ManuallyDrop::new(file);
+        Ok(Self { file, identity, read_only, binds: true, in_memory: true, grain: PAGE })
+    }
+
+    /// A file of any file system, which is asked what it is like: once for each region that is created or opened there.
+    pub(crate) fn probe(file: OwnedFd, read_only: bool) -> Result<Self> {
+        let mut backing = Self::in_memory(file, read_only)?;
+        let found = kernel::file_system(backing.descriptor().as_fd())?;
+        backing.in_memory = found.in_memory;
+        backing.grain = found.large_page.unwrap_or(PAGE);
+        // A byte that nobody else asks for, or somebody else's answer would be taken for ours.
+        let [a, b, c, d, ..] = kernel::random()?;
+        let byte = TRIAL_LOCKS + u64::from(u32::from_le_bytes([a, b, c, d]));
+        // Shared, since a file that is open for reading takes no other. As long as it is believed that the mapping keeps
+        // the description, the hold closes the descriptor.
+        let trial = backing.hold(byte, false)?;
+        backing.binds = trial.is_some() && backing.is_held(byte)?;
+        Ok(backing)
+    }
+
+    /// Bytes of the smallest piece that can be mapped.
+    pub(crate) fn grain(&self) -> u64 {
+        self.grain
+    }
+
+    /// Does it lie in memory?
+    pub(crate) fn is_in_memory(&self) -> bool {
+        self.in_memory
+    }
+
+    /// Maps the region: the whole file.
+    pub(crate) fn map(&self, geometry: &Geometry) -> Result<Mapping> {
+        let len = geometry.region_len.checked_next_multiple_of(self.grain).ok_or(Errno::OVERFLOW)?;
+        Mapping::file(self.descriptor().as_fd(), len, self.read_only)
+    }
+
+    /// Is it this file that was looked at?
+    pub(crate) fn is(&self, stat: &rustix::fs::Stat) -> bool {
+        (stat.st_dev, stat.st_ino) == self.identity
     }
 
     /// The descriptor, if it is still the file's.

@@ -72,7 +72,7 @@ pub struct Superblock {
     pub region_len: u64,
     /// Random identity: two regions that ever bore one name can be told apart.
     pub identity: [u8; 16],
-    /// The kernel's boot id at creation. A region from before a reboot is not trusted.
+    /// The kernel's boot id at creation. A region from before a reboot is not trusted, unless its opener says so.
     pub boot: [u8; 16],
     /// What kind of region this is: a number of the crate that defined it.
     pub kind: u32,
@@ -182,6 +182,8 @@ pub const REMOVING: u64 = LOCKS + 1;
 pub const ROLE_LOCKS: u64 = LOCKS + 16;
 /// First lock byte of the rows.
 pub const ROW_LOCKS: u64 = LOCKS + 4096;
+/// First of the 2^32 lock bytes by which a party asks a file system how it keeps locks; held for a moment.
+pub const TRIAL_LOCKS: u64 = LOCKS + (1 << 32);
 /// First lock byte: beyond any region's end.
 const LOCKS: u64 = 1 << 62;
 

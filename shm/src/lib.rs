@@ -6,6 +6,7 @@
 //!                   │
 //!                   ├─ anonymous: sealed memfd, travels by descriptor
 //!                   ├─ named: POSIX name, listed and cleaned up after the dead
+//!                   ├─ file: a path of the user's own; may outlive every party
 //!                   └─ adopted: a segment of the application's own
 //! ```
 //!
@@ -23,17 +24,21 @@
 )))]
 compile_error!("Ringway regions need Linux on x86-64 or aarch64, little-endian");
 
+mod access;
 mod adopted;
 mod blueprint;
 mod catalog;
 mod error;
+mod file;
 pub mod fingerprint;
 mod geometry;
 mod hold;
 pub mod layout;
+mod location;
 mod mapping;
 mod name;
 mod named;
+mod naming;
 mod participants;
 pub mod primitive;
 mod process;
@@ -41,14 +46,16 @@ mod region;
 mod sentinel;
 mod travel;
 
+pub use access::{Access, Permissions};
 pub use blueprint::{Blueprint, BlueprintError, Lifetime, REGION_LEN_MAX, ROWS_MAX};
 pub use catalog::{Entry, list, remove_leftovers, unlink};
-pub use error::{ClaimError, CreateError, OpenError, ParticipateError, SystemError};
+pub use error::{ClaimError, CreateError, MirrorError, OpenError, ParticipateError, SystemError};
+pub use file::unlink_file;
 pub use fingerprint::Fingerprint;
 pub use geometry::{Expected, Geometry, Rejected};
+pub use location::Location;
 pub use mapping::Mirror;
 pub use name::{NAME_LEN_MAX, Name, NameError, Namespace};
-pub use named::{Access, Permissions};
 pub use participants::{Kind, LifeWord, Owner, Participant, RowEntry, Standing};
 pub use region::{Claim, ROLES_MAX, Region};
 pub use shared_memory;

@@ -13,7 +13,7 @@
 #![allow(unsafe_code)] // because mapping memory, and saying that a mapping may change threads, is this file's job.
 
 use crate::layout::{PAGE, Section};
-use crate::primitive::kernel;
+use crate::primitive::{copy_in, kernel};
 use crate::process;
 use core::ptr::NonNull;
 use memmap2::{MmapOptions, MmapRaw};
@@ -113,6 +113,13 @@ impl Mapping {
             #[cfg(feature = "model")]
             number,
         })
+    }
+
+    /// Writes `bytes` at the region's beginning, where a file takes nothing by `write`.
+    pub(crate) fn write_start(&self, bytes: &[u8]) {
+        assert!(bytes.len() <= self.len);
+        // SAFETY: within the mapping (asserted), which was made for writing; no reference covers it.
+        unsafe { copy_in(bytes.as_ptr(), self.start.as_ptr(), bytes.len()) };
     }
 
     /// Address of the region's first byte, page-aligned.

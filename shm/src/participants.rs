@@ -32,6 +32,7 @@
 use crate::error::{Doing, ParticipateError, SystemError};
 use crate::hold::Hold;
 use crate::layout::{FREE, PAGE, PROCESS, ROW_LOCKS, ROWS, Row, THREAD};
+use crate::location::Location;
 use crate::primitive::{AtomicU32, Ordering, kernel};
 use crate::region::Region;
 use crate::sentinel::{self, DIED, Enlisted};
@@ -325,7 +326,7 @@ impl Region {
         }
         // Acquire: pairs with the full barrier of the kernel that marked it.
         let life = row.life.load(Ordering::Acquire);
-        if life != 0 && life & DIED == 0 {
+        if life != 0 && life & DIED == 0 && self.sees_every_mark() {
             return Ok(Standing::Alive);
         }
         // Marked, or never to be marked: the lock knows. It is asked after the word was read, so if it is free now, whoever
@@ -414,6 +415,30 @@ impl Region {
             });
         }
         Ok(entries)
+    }
+
+    /// Marks the life words of owners that are gone and were never marked. The kernel marks what it sees die: it sees no
+    /// power failure, and nothing of a file that was copied while it was in use.
+    pub(crate) fn mark_unmarked(&self) -> rustix::io::Result<()> {
+        for number in 0..self.geometry().rows {
+            let Some(row) = self.row(number) else { break };
+            // Relaxed: looked at again under the lock.
+            let life = row.life.load(Ordering::Relaxed);
+            let byte = ROW_LOCKS + u64::from(number);
+            if life == 0 || life & DIED != 0 || self.backing().is_held(byte)? {
+                continue;
+            }
+            // While the byte is ours nobody claims the row. (Who wants one meanwhile finds this one taken.)
+            let Some(_ours) = self.backing().hold(byte, true)? else { continue };
+            // Relaxed, both: nobody stored anything after the owner was gone, and the lock told that it is.
+            let _ = row.life.compare_exchange(life, life | DIED, Ordering::Relaxed, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Is an unmarked life word that of somebody alive? Not to a reader of a file, who could mark nothing when it came.
+    fn sees_every_mark(&self) -> bool {
+        !(self.is_read_only() && matches!(self.location(), Some(Location::File(_))))
     }
 
     /// A row of the table, if the region has that many.

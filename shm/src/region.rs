@@ -3,6 +3,7 @@
 //! ```text
 //!   Blueprint ─┬─ anonymous()              sealed memfd; travels by descriptor (travel.rs)
 //!              ├─ create(name), open(name) POSIX name (named.rs)
+//!              ├─ create_file, open_file   a path (file.rs)
 //!              └─ adopt(segment)           a segment that the application has (adopted.rs)
 //!                        │
 //!                        ▼
@@ -15,18 +16,22 @@
 //!
 //! ```text
 //!   byte                    taken by                                    means
-//!   ATTACHED                every party of a named region, shared       somebody lives here
+//!   ATTACHED                every party of a region with a name, shared       somebody lives here
 //!                           last party or sweeper, exclusive            nobody lives here any more
 //!   REMOVING                whoever takes the name away, exclusive      only one does, and of this region
 //!   ROLE_LOCKS + role       the holder of the role, exclusive           `Claim`
 //!   ROW_LOCKS + row         the owner of the row, exclusive             `Participant`
+//!   TRIAL_LOCKS + n         a party at a path, shared, for a moment     how does this file system keep locks?
 //! ```
 
+use crate::access::Access;
 use crate::blueprint::{Birth, Blueprint};
-use crate::error::{ClaimError, CreateError, Doing, OpenError, SystemError};
-use crate::geometry::{Expected, Geometry, Rejected};
+use crate::error::{ClaimError, CreateError, Doing, MirrorError, OpenError, SystemError};
+use crate::file::Draft;
+use crate::geometry::{Expected, Found, Geometry, Rejected};
 use crate::hold::{Backing, Hold};
-use crate::layout::{ROLE_LOCKS, ROWS, Row, Section, Superblock};
+use crate::layout::{PAGE, ROLE_LOCKS, ROWS, Row, Superblock};
+use crate::location::Location;
 use crate::mapping::{Mapping, Mirror};
 use crate::name::Name;
 use crate::participants::{Owner, Participant};
@@ -34,7 +39,7 @@ use crate::primitive::{AtomicU32, Ordering, kernel};
 use crate::process::Home;
 use core::ptr::NonNull;
 use rustix::io::Errno;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use zerocopy::{FromZeros, IntoBytes};
@@ -67,10 +72,12 @@ pub struct Region {
     attached: Mutex<Option<Hold>>,
     /// This process's row, while somebody uses it.
     participant: Mutex<Weak<Participant>>,
-    /// The name that this region was given or opened by; empty for one that has none.
-    name: OnceLock<Name>,
+    /// The name or path that this region was given or opened by; empty for one that has none.
+    location: OnceLock<Location>,
     /// 1: a file that may be given a name, and has none yet.
     nameable: AtomicU32,
+    /// The name under which it was built, where a file cannot be without one.
+    draft: Mutex<Option<Draft>>,
     /// The path of an adopted segment that is ours to remove.
     segment: Option<PathBuf>,
 }
@@ -81,9 +88,8 @@ impl Region {
         mapping: Mapping,
         backing: Backing,
         attached: Option<Hold>,
-        name: Option<Name>,
+        location: Option<Location>,
     ) -> Self {
-        let name = name.map_or_else(OnceLock::new, OnceLock::from);
         let table = geometry.section(ROWS).expect("checked: every region has a table of participants");
         assert!(
             table.offset + table.len <= mapping.len() as u64,
@@ -98,8 +104,9 @@ impl Region {
             home: Home::here(),
             attached: Mutex::new(attached),
             participant: Mutex::new(Weak::new()),
-            name,
+            location: location.map_or_else(OnceLock::new, OnceLock::from),
             nameable: AtomicU32::new(0),
+            draft: Mutex::new(None),
             segment: None,
         }
     }
@@ -111,10 +118,10 @@ impl Region {
     /// [`CreateError::NoRoom`] when its pages cannot all be reserved now.
     pub fn anonymous(blueprint: &Blueprint) -> Result<Self, CreateError> {
         let file = kernel::memfd(c"ringway").doing("creating a memory file")?;
-        let geometry = fill(&file, blueprint)?;
-        kernel::seal(file.as_fd()).doing("sealing a region")?;
-        let mapping = map(Mapping::file(file.as_fd(), geometry.region_len, false), geometry.region_len)?;
         let backing = Backing::in_memory(file, false).doing("looking at a region")?;
+        let geometry = fill(&backing, blueprint)?;
+        kernel::seal(backing.descriptor().as_fd()).doing("sealing a region")?;
+        let mapping = map(backing.map(&geometry), geometry.region_len)?;
         Ok(Self::assemble(geometry, mapping, backing, None, None))
     }
 
@@ -127,7 +134,16 @@ impl Region {
     /// The name it was created or opened by.
     #[must_use]
     pub fn name(&self) -> Option<&Name> {
-        self.name.get()
+        match self.location.get()? {
+            Location::Name(name) => Some(name),
+            Location::File(_) => None,
+        }
+    }
+
+    /// The name or the path it was created or opened by.
+    #[must_use]
+    pub fn location(&self) -> Option<&Location> {
+        self.location.get()
     }
 
     /// Was it opened for reading only?
@@ -161,12 +177,17 @@ impl Region {
     ///
     /// # Errors
     ///
-    /// [`SystemError`] when there is no such section (`EINVAL`) or no room in the address space.
-    pub fn mirror(&self, content: u32) -> Result<Mirror, SystemError> {
+    /// [`MirrorError`] when there is no such section, when it does not lie in whole pages of the file, which matters for
+    /// large ones only, or when there is no room in the address space.
+    pub fn mirror(&self, content: u32) -> Result<Mirror, MirrorError> {
         let doing = "mapping a section twice";
-        let section: Section = self.geometry.section(content).ok_or(SystemError::new(doing, Errno::INVAL))?;
+        let section = self.geometry.section(content).ok_or(MirrorError::NoSection { content })?;
+        let (page, offset, len) = (self.backing.grain(), section.offset, section.len);
+        if offset % page != 0 || len % page != 0 {
+            return Err(MirrorError::LargePages { page, offset, len });
+        }
         let file = self.backing.file().doing(doing)?;
-        Mirror::new(file, section, &self.mapping, self.is_read_only()).doing(doing)
+        Ok(Mirror::new(file, section, &self.mapping, self.is_read_only()).doing(doing)?)
     }
 
     /// Takes a role that only one live handle can have at a time, in whatever process.
@@ -253,9 +274,15 @@ impl Region {
         self.segment = Some(path);
     }
 
-    pub(crate) fn set_name(&self, name: Name) {
-        let named = self.name.set(name);
+    pub(crate) fn set_draft(&self, draft: Option<Draft>) {
+        *self.draft.lock().unwrap_or_else(PoisonError::into_inner) = draft;
+    }
+
+    /// The region has its place now; the name under which it was built goes.
+    pub(crate) fn set_location(&self, location: Location) {
+        let named = self.location.set(location);
         debug_assert_eq!(named, Ok(()), "only `publish` names a region, and only one without a name");
+        self.set_draft(None);
     }
 }
 
@@ -277,12 +304,12 @@ impl Drop for Region {
         if self.home.is_elsewhere() {
             return;
         }
-        if let Some(name) = self.name.take() {
-            crate::named::leave(self, &name);
+        if let Some(location) = self.location.take() {
+            crate::naming::leave(self, &location);
         }
         if let Some(path) = self.segment.take() {
             // What fails here leaves the segment under its name, for the application to remove.
-            let _ = crate::named::remove(&path, &self.backing);
+            let _ = crate::naming::remove(&path, &self.backing);
         }
     }
 }
@@ -317,17 +344,25 @@ impl Claim {
 }
 
 /// Turns an empty file into a region that nobody else can see yet: length, pages, superblock.
-pub(crate) fn fill(file: &OwnedFd, blueprint: &Blueprint) -> Result<Geometry, CreateError> {
-    let len = blueprint.region_len();
-    // A memory file has no limit of its own: asked for more than there is, the kernel would kill processes to find it.
-    if len > kernel::memory_total() {
-        return Err(CreateError::NoRoom { needed: len });
+pub(crate) fn fill(backing: &Backing, blueprint: &Blueprint) -> Result<Geometry, CreateError> {
+    let (needed, grain) = (blueprint.region_len(), backing.grain());
+    let len = needed.next_multiple_of(grain);
+    // A file in memory has no limit of its own: asked for more than there is, the kernel would kill processes to find it.
+    if backing.is_in_memory() && len > kernel::memory_total() {
+        return Err(CreateError::NoRoom { needed });
     }
-    reserved(kernel::truncate(file.as_fd(), len), len, "sizing a region")?;
-    reserved(kernel::reserve(file.as_fd(), len), len, "reserving a region's pages")?;
+    let file = backing.descriptor().as_fd();
+    reserved(kernel::truncate(file, len), needed, "sizing a region")?;
+    reserved(kernel::reserve(file, len), needed, "reserving a region's pages")?;
     let superblock = blueprint.superblock(&birth()?);
-    kernel::write_start(file.as_fd(), superblock.as_bytes()).doing("writing a superblock")?;
-    Ok(Geometry::check(&superblock, len, &superblock.boot, false).map_err(OpenError::Rejected)?)
+    if grain == PAGE {
+        kernel::write_start(file, superblock.as_bytes()).doing("writing a superblock")?;
+    } else {
+        // A file of large pages takes nothing by `write`.
+        map(Mapping::file(file, len, false), needed)?.write_start(superblock.as_bytes());
+    }
+    let found = Found { len, grain, boot: Some(superblock.boot), read_only: false };
+    Ok(Geometry::check(&superblock, &found).map_err(OpenError::Rejected)?)
 }
 
 /// Reads "no room" out of the ways in which the kernel says it.
@@ -341,6 +376,7 @@ pub(crate) fn reserved(
         Err(Errno::NOSPC | Errno::NOMEM | Errno::DQUOT | Errno::FBIG | Errno::FAULT) => {
             Err(CreateError::NoRoom { needed })
         }
+        Err(Errno::OPNOTSUPP | Errno::NOSYS) => Err(CreateError::CannotReserve),
         Err(errno) => Err(SystemError::new(doing, errno).into()),
     }
 }
@@ -353,23 +389,23 @@ pub(crate) fn map(result: rustix::io::Result<Mapping>, needed: u64) -> Result<Ma
     })
 }
 
-/// Copies the superblock out of a file, once, and checks it against the file's length.
-pub(crate) fn read_geometry(file: BorrowedFd<'_>, read_only: bool) -> Result<Geometry, OpenError> {
-    let found = kernel::stat(file).doing("looking at a region")?.st_size as u64;
+/// Copies the superblock out of a file, once, and checks it against the file's length, which is in whole grains.
+pub(crate) fn read_geometry(file: BorrowedFd<'_>, grain: u64, access: Access) -> Result<Geometry, OpenError> {
+    let len = kernel::stat(file).doing("looking at a region")?.st_size as u64;
     let mut superblock = Superblock::new_zeroed();
-    let len = kernel::read_start(file, superblock.as_mut_bytes()).doing("reading a superblock")?;
-    if len < size_of::<Superblock>() {
+    let read = kernel::read_start(file, superblock.as_mut_bytes()).doing("reading a superblock")?;
+    if read < size_of::<Superblock>() {
         let expected = size_of::<Superblock>() as u64;
-        return Err(Rejected::Length { found, expected }.into());
+        return Err(Rejected::Length { found: len, expected }.into());
     }
-    Ok(Geometry::check(&superblock, found, &boot()?, read_only)?)
+    let boot = if access.after_reboot { None } else { Some(boot()?) };
+    let found = Found { len, grain, boot, read_only: access.read_only };
+    Ok(Geometry::check(&superblock, &found)?)
 }
 
 /// The facts that go into a new superblock.
 pub(crate) fn birth() -> Result<Birth, SystemError> {
-    let mut identity = [0; 16];
-    rustix::rand::getrandom(&mut identity, rustix::rand::GetRandomFlags::empty())
-        .doing("drawing an identity")?;
+    let identity = kernel::random().doing("drawing an identity")?;
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
     Ok(Birth {
         identity,

@@ -11,9 +11,11 @@
 
 #![allow(unsafe_code)] // because a received descriptor's buffer is laid out by hand.
 
+use crate::access::Access;
 use crate::error::{Doing, OpenError, SystemError};
 use crate::geometry::Expected;
 use crate::hold::Backing;
+use crate::layout::PAGE;
 use crate::mapping::Mapping;
 use crate::primitive::kernel;
 use crate::region::{Region, read_geometry};
@@ -154,7 +156,7 @@ impl Region {
             Err(Errno::ACCESS | Errno::PERM) => return Err(OpenError::PermissionDenied),
             Err(errno) => return Err(SystemError::new(doing, errno).into()),
         };
-        let geometry = read_geometry(file.as_fd(), false)?;
+        let geometry = read_geometry(file.as_fd(), PAGE, Access::default())?;
         geometry.expect(expected)?;
         let mapping = Mapping::file(file.as_fd(), geometry.region_len, false).doing(doing)?;
         let backing = Backing::in_memory(file, false).doing(doing)?;

@@ -10,8 +10,8 @@ mod backend;
 mod facts;
 mod party;
 
-use backend::{Adopted, Backend, Named, ThroughDescriptor, ThroughSocket};
-use ringway_shm::Lifetime;
+use backend::{Adopted, Backend, Named, OnDisk, OnTmpfs, ThroughDescriptor, ThroughSocket};
+use ringway_shm::{Access, Lifetime, OpenError, Region};
 
 macro_rules! suite {
     ($($backend:ident as $module:ident;)*) => {
@@ -56,6 +56,8 @@ suite! {
     ThroughSocket as anonymous_through_a_socket;
     Named as named;
     Adopted as adopted;
+    OnDisk as file;
+    OnTmpfs as file_on_tmpfs;
 }
 
 /// The other process: attaches, does as its errand says, and stays until it is killed or its input ends.
@@ -82,14 +84,64 @@ fn errand() {
     drop(held);
 }
 
+/// Has another process of this binary find the facts of files to hold below a directory that it mounts.
+fn the_facts_of_files_hold(test: &str, mount: &str, exceptions: &[&str]) {
+    let directory = party::Directory::on_disk("mounted");
+    let line = format!("cd {} && {{ {mount}; }} 2>/dev/null || exit 77; exec \"$@\"", directory.0.display());
+    let Some(mut command) = party::in_namespace(&line) else {
+        return party::skipped(test, "no mount namespace of our own");
+    };
+    command.args(["file::", "--test-threads=1"]).env("TMPDIR", directory.0.join("mounted"));
+    command.args(exceptions.iter().flat_map(|fact| ["--skip", fact]));
+    let output = command.output().unwrap();
+    if output.status.code() == Some(77) {
+        return party::skipped(test, "the file system could not be mounted");
+    }
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains(" passed"), "{said}");
+    assert!(!said.contains(" 0 passed"), "no fact was looked at: {said}");
+}
+
+#[test]
+fn the_facts_hold_on_overlayfs() {
+    // Of a file there, the mapping keeps the file below, and the locks are the descriptor's.
+    let mount = "mkdir mounted below && mount -t tmpfs none below && mkdir below/lower below/upper below/work \
+        && mount -t overlay -o lowerdir=below/lower,upperdir=below/upper,workdir=below/work none mounted";
+    the_facts_of_files_hold("the_facts_hold_on_overlayfs", mount, &[]);
+}
+
+#[test]
+fn the_facts_hold_in_large_pages_but_for_length_and_mirrors() {
+    let test = "the_facts_hold_in_large_pages_but_for_length_and_mirrors";
+    let Some(_pages) = party::LargePages::more(16) else {
+        return party::skipped(test, "the machine gives no large pages");
+    };
+    let mount = "mkdir mounted && mount -t hugetlbfs none mounted";
+    the_facts_of_files_hold(test, mount, &["a_mirror_shows", "the_length_is_what"]);
+}
+
+const READING: Access =
+    Access { read_only: true, foreign_owner: false, wait: std::time::Duration::ZERO, after_reboot: false };
+
 #[test]
 fn a_named_region_opened_for_reading_reads_and_claims_nothing() {
     let backend = Named::new();
     let first = backend.create(&facts::blueprint());
+    reads_and_claims_nothing(first, || Region::open(backend.name(), &facts::blueprint().expected(), READING));
+}
+
+#[test]
+fn a_file_opened_for_reading_reads_and_claims_nothing() {
+    let backend = OnDisk::new();
+    let first = backend.create(&facts::blueprint());
+    let expected = facts::blueprint().expected();
+    reads_and_claims_nothing(first, || Region::open_file(backend.0.path(), &expected, READING));
+}
+
+fn reads_and_claims_nothing(first: Region, open: impl Fn() -> Result<Region, OpenError>) {
     party::bytes::put(&first, facts::DATA, 0, b"words");
 
-    let access = ringway_shm::Access { read_only: true, ..Default::default() };
-    let reader = ringway_shm::Region::open(backend.name(), &facts::blueprint().expected(), access).unwrap();
+    let reader = open().unwrap();
     let reader = std::sync::Arc::new(reader);
 
     assert!(reader.is_read_only() && !first.is_read_only());
@@ -110,8 +162,11 @@ fn a_named_region_opened_for_reading_reads_and_claims_nothing() {
 
 #[test]
 fn the_lifetime_travels_with_the_region() {
-    let backend = Named::new();
-    let region = backend.create(&facts::blueprint().lifetime(Lifetime::UntilUnlinked));
-    let second = backend.second(&region, &facts::blueprint().expected()).unwrap();
-    assert_eq!(second.geometry().lifetime, Lifetime::UntilUnlinked);
+    fn travels(backend: impl Backend) {
+        let region = backend.create(&facts::blueprint().lifetime(Lifetime::UntilUnlinked));
+        let second = backend.second(&region, &facts::blueprint().expected()).unwrap();
+        assert_eq!(second.geometry().lifetime, Lifetime::UntilUnlinked);
+    }
+    travels(Named::new());
+    travels(OnDisk::new());
 }

@@ -108,6 +108,9 @@ fn every_backend_writes_the_same_bytes() {
     let tidy = party::Tidy::new("golden");
     let named = Region::create(tidy.name(), &blueprint(), Permissions::default()).unwrap();
     assert_eq!(masked(&bytes(&named)), golden);
+    let directory = party::Directory::on_disk("golden");
+    let file = Region::create_file(directory.path(), &blueprint(), Permissions::default()).unwrap();
+    assert_eq!(masked(&bytes(&file)), golden);
 
     let len = usize::try_from(blueprint().region_len()).unwrap();
     let id = format!("adopted-{}", party::fresh_name("golden").text());

@@ -149,7 +149,7 @@ fn of_several_creators_one_creates() {
 fn creating_under_a_name_in_use_is_refused() {
     let tidy = Tidy::new("taken");
     let region = create(tidy.name()).unwrap();
-    assert_eq!(create(tidy.name()).unwrap_err(), CreateError::Exists { name: tidy.name() });
+    assert_eq!(create(tidy.name()).unwrap_err(), CreateError::Exists { location: tidy.name().into() });
     let same = open_or_create(tidy.name()).unwrap();
     assert_eq!(identity(&same), identity(&region));
     assert_eq!(same.name(), Some(&tidy.0));
@@ -160,7 +160,7 @@ fn a_region_cannot_be_opened_before_it_is_published() {
     let tidy = Tidy::new("nameless");
     let region = Region::nameless(&blueprint(), permissions()).unwrap();
     assert_eq!(region.name(), None);
-    assert_eq!(open(tidy.name()).unwrap_err(), OpenError::NotFound { name: tidy.name() });
+    assert_eq!(open(tidy.name()).unwrap_err(), OpenError::NotFound { location: tidy.name().into() });
     region.publish(tidy.name()).unwrap();
     assert_eq!(region.name(), Some(&tidy.0));
     assert_eq!(identity(&open(tidy.name()).unwrap()), identity(&region));
@@ -173,7 +173,10 @@ fn a_region_that_is_refused_its_name_may_try_another() {
     let (taken, free) = (Tidy::new("taken"), Tidy::new("free"));
     let holder = create(taken.name()).unwrap();
     let region = Region::nameless(&blueprint(), permissions()).unwrap();
-    assert_eq!(region.publish(taken.name()).unwrap_err(), CreateError::Exists { name: taken.name() });
+    assert_eq!(
+        region.publish(taken.name()).unwrap_err(),
+        CreateError::Exists { location: taken.name().into() }
+    );
     region.publish(free.name()).unwrap();
     drop(region);
     assert!(free.goes());
@@ -286,7 +289,7 @@ fn a_region_that_is_to_stay_stays_until_unlinked() {
     assert!(!idle.in_use);
     assert_eq!(idle.geometry.unwrap().lifetime, Lifetime::UntilUnlinked);
     assert!(!remove_leftovers().unwrap().contains(&tidy.0));
-    assert_eq!(create(tidy.name()).unwrap_err(), CreateError::Exists { name: tidy.name() });
+    assert_eq!(create(tidy.name()).unwrap_err(), CreateError::Exists { location: tidy.name().into() });
 
     // The region keeps its own lifetime, whatever the next party would have made.
     let again = open_or_create(tidy.name()).unwrap();
@@ -296,7 +299,7 @@ fn a_region_that_is_to_stay_stays_until_unlinked() {
     assert!(tidy.is_there());
     unlink(&tidy.0).unwrap();
     assert!(!tidy.is_there());
-    assert_eq!(unlink(&tidy.0).unwrap_err(), OpenError::NotFound { name: tidy.name() });
+    assert_eq!(unlink(&tidy.0).unwrap_err(), OpenError::NotFound { location: tidy.name().into() });
 }
 
 #[test]
@@ -310,7 +313,7 @@ fn parties_keep_a_region_whose_name_is_taken_away_and_leave_the_next_one_alone()
     assert!(!tidy.is_there());
     party::bytes::put(&old, layout::FIRST_OWN, 7, b"kept");
     assert_eq!(party::bytes::get(&old_too, layout::FIRST_OWN, 7, 4), b"kept");
-    assert_eq!(open(tidy.name()).unwrap_err(), OpenError::NotFound { name: tidy.name() });
+    assert_eq!(open(tidy.name()).unwrap_err(), OpenError::NotFound { location: tidy.name().into() });
 
     let new = create(tidy.name()).unwrap();
     assert_ne!(identity(&new), identity(&old));
@@ -357,7 +360,7 @@ fn one_that_waits_in_vain_is_told_so_in_time() {
     let refused = Region::open(tidy.name(), &blueprint().expected(), access).unwrap_err();
     assert_eq!(refused, OpenError::TimedOut);
     assert!(start.elapsed() >= wait && start.elapsed() < AT_ONCE, "{:?}", start.elapsed());
-    assert_eq!(open(tidy.name()).unwrap_err(), OpenError::NotFound { name: tidy.name() });
+    assert_eq!(open(tidy.name()).unwrap_err(), OpenError::NotFound { location: tidy.name().into() });
 }
 
 #[test]
@@ -438,7 +441,7 @@ fn the_dead_do_not_keep_a_name_from_its_next_owner() {
     let mut dying = worker();
     dying.ask(&now("create", &tidy.0));
     dying.kill();
-    assert_eq!(open(tidy.name()).unwrap_err(), OpenError::NotFound { name: tidy.name() });
+    assert_eq!(open(tidy.name()).unwrap_err(), OpenError::NotFound { location: tidy.name().into() });
     assert!(tidy.goes());
 }
 

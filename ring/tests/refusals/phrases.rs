@@ -35,10 +35,10 @@ fn every_error_is_one_phrase() {
     check(&AttachError::Corrupt(corruption), &["40"]);
     check(&CreateError::Capacity(CapacityError::Zero), &[]);
     check(&CreateError::Region(shm::CreateError::NoRoom { needed: 123 }), &["123"]);
-    let exists = shm::CreateError::Exists { name: named.0.clone() };
+    let exists = shm::CreateError::Exists { location: named.0.clone().into() };
     check(&CreateError::Region(exists), &[named.text()]);
     check(&CreateError::Attach(AttachError::ConsumerTaken), &[]);
-    let not_found = shm::OpenError::NotFound { name: named.0.clone() };
+    let not_found = shm::OpenError::NotFound { location: named.0.clone().into() };
     check(&OpenError::Region(not_found), &[named.text()]);
     let kind = shm::Rejected::Kind { found: 1, expected: 2 };
     check(&OpenError::Region(shm::OpenError::Rejected(kind)), &["0x1", "0x2"]);

@@ -234,7 +234,7 @@ fn slot_parameters_that_do_not_fit_the_type_are_refused() {
 #[test]
 fn a_name_that_exists_is_not_created_again() {
     let named = Named::new("exists");
-    let exists = CreateError::Region(shm::CreateError::Exists { name: named.0.clone() });
+    let exists = CreateError::Region(shm::CreateError::Exists { location: named.0.clone().into() });
     let mut tx = Producer::create(named.text(), &config(4096)).unwrap();
     tx.send(b"unharmed").unwrap();
     assert_eq!(Producer::create(named.text(), &config(4096)).unwrap_err(), exists);
@@ -249,7 +249,7 @@ fn a_name_that_exists_is_not_created_again() {
 #[test]
 fn a_name_that_does_not_exist_is_not_opened() {
     let named = Named::new("not-found");
-    let not_found = OpenError::Region(shm::OpenError::NotFound { name: named.0.clone() });
+    let not_found = OpenError::Region(shm::OpenError::NotFound { location: named.0.clone().into() });
     assert_eq!(Producer::open(named.text()).unwrap_err(), not_found);
     assert_eq!(Consumer::open(named.text()).unwrap_err(), not_found);
     assert_eq!(slots::Producer::<u64>::open(named.text()).unwrap_err(), not_found);

@@ -1,11 +1,12 @@
 //! The kinds of regions, as the suite sees them.
 
-use crate::party::{Tidy, fresh_name};
+use crate::party::{Directory, Tidy, fresh_name};
 use ringway_shm::shared_memory::ShmemConf;
 use ringway_shm::{Access, Blueprint, CreateError, Expected, Name, OpenError, Permissions, Region};
 use std::any::Any;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -120,6 +121,68 @@ impl Backend for Named {
     fn arrive(expected: &Expected) -> Result<Region, OpenError> {
         Region::open(Name::new(&std::env::var(WHERE).unwrap())?, expected, Access::default())
     }
+}
+
+/// A region at a path.
+pub(crate) struct InDirectory(Directory);
+
+impl InDirectory {
+    pub(crate) fn path(&self) -> PathBuf {
+        self.0.path()
+    }
+
+    fn create(&self, blueprint: &Blueprint) -> Region {
+        Region::create_file(self.path(), blueprint, Permissions::default()).unwrap()
+    }
+
+    fn second(&self, expected: &Expected) -> Result<Region, OpenError> {
+        Region::open_file(self.path(), expected, Access::default())
+    }
+
+    fn pass(&self, command: &mut Command) -> Box<dyn Any> {
+        command.env(WHERE, self.path());
+        Box::new(())
+    }
+
+    fn arrive(expected: &Expected) -> Result<Region, OpenError> {
+        Region::open_file(std::env::var_os(WHERE).unwrap(), expected, Access::default())
+    }
+}
+
+macro_rules! directories {
+    ($($(#[doc = $doc:literal])* $backend:ident: $directory:expr;)*) => {$(
+        $(#[doc = $doc])*
+        pub(crate) struct $backend(pub(crate) InDirectory);
+
+        impl Backend for $backend {
+            fn new() -> Self {
+                Self(InDirectory($directory))
+            }
+
+            fn create(&self, blueprint: &Blueprint) -> Region {
+                self.0.create(blueprint)
+            }
+
+            fn second(&self, _first: &Region, expected: &Expected) -> Result<Region, OpenError> {
+                self.0.second(expected)
+            }
+
+            fn pass(&self, _first: &Region, command: &mut Command) -> Box<dyn Any> {
+                self.0.pass(command)
+            }
+
+            fn arrive(expected: &Expected) -> Result<Region, OpenError> {
+                InDirectory::arrive(expected)
+            }
+        }
+    )*};
+}
+
+directories! {
+    /// A file where the machine keeps temporary files.
+    OnDisk: Directory::on_disk("contract");
+    /// A file in memory.
+    OnTmpfs: Directory::below(Path::new("/dev/shm"), "contract");
 }
 
 /// A segment that the application made. Its name is not one of the crate's.

@@ -28,12 +28,18 @@ struct Actor {
 pub(crate) struct Turns {
     actors: Mutex<Vec<Actor>>,
     bell: Condvar,
+    without_nameless_files: bool,
 }
 
 impl Turns {
     pub(crate) fn of(actors: usize) -> Self {
         let actors = (0..actors).map(|_| Actor::default()).collect();
-        Self { actors: Mutex::new(actors), bell: Condvar::new() }
+        Self { actors: Mutex::new(actors), bell: Condvar::new(), without_nameless_files: false }
+    }
+
+    /// On a file system that knows no nameless files.
+    pub(crate) fn without_nameless_files(self) -> Self {
+        Self { without_nameless_files: true, ..self }
     }
 
     /// Lets an actor make some calls; it then stands before its next one, or has ended, which is the answer.
@@ -106,7 +112,12 @@ struct Taker {
 impl Hooks for Taker {
     fn kernel(&self, call: &Call<'_>) -> Verdict {
         self.turns.stand(self.who, call);
-        Verdict::Real
+        match call {
+            Call::OpenNameless(_) if self.turns.without_nameless_files => {
+                Verdict::Fail(rustix::io::Errno::OPNOTSUPP.raw_os_error())
+            }
+            _ => Verdict::Real,
+        }
     }
 
     fn now(&self) -> Option<Duration> {

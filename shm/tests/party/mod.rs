@@ -12,6 +12,7 @@ use ringway_shm::primitive::{AtomicU64, Ordering};
 use ringway_shm::{Name, Region};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -69,6 +70,38 @@ impl Drop for Tidy {
     }
 }
 
+/// A directory of a test's own, which goes when the test ends, however it ends.
+pub(crate) struct Directory(pub(crate) PathBuf);
+
+impl Directory {
+    /// Where the machine keeps temporary files: mostly on a disk.
+    pub(crate) fn on_disk(label: &str) -> Self {
+        Self::below(&std::env::temp_dir(), label)
+    }
+
+    pub(crate) fn below(parent: &Path, label: &str) -> Self {
+        let directory = parent.join(format!("ringway-files-{}", fresh_name(label).text()));
+        std::fs::create_dir(&directory).unwrap();
+        Self(directory)
+    }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        self.0.join("region")
+    }
+
+    /// What is in it.
+    pub(crate) fn files(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(&self.0).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
 /// The identity of a region as a word of text.
 pub(crate) fn identity(region: &Region) -> String {
     region.geometry().identity.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -84,14 +117,19 @@ pub(crate) struct Sweeping {
 pub(crate) fn sweeping() -> Sweeping {
     static SWEEPING: Mutex<()> = Mutex::new(());
     let among_threads = SWEEPING.lock().unwrap_or_else(PoisonError::into_inner);
-    let name = format!("ringway-test-sweeping-{}", rustix::process::geteuid().as_raw());
+    Sweeping { _among_processes: among_processes("sweeping"), _among_threads: among_threads }
+}
+
+/// Held by one test of this user at a time.
+fn among_processes(label: &str) -> File {
+    let name = format!("ringway-test-{label}-{}", rustix::process::geteuid().as_raw());
     let path = std::env::temp_dir().join(name);
     let file = File::options().create(true).truncate(false).write(true).open(path).unwrap();
     // Another run of these tests may be at it for as long as they take.
-    until_within(10 * DEADLINE, "others that sweep", || {
+    until_within(10 * DEADLINE, "others at the same test", || {
         rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive).is_ok()
     });
-    Sweeping { _among_processes: file, _among_threads: among_threads }
+    file
 }
 
 /// Says on the standard error that a test did not run.
@@ -160,6 +198,46 @@ pub(crate) fn sent(command: &mut Command, entry: &str, errand: &str) {
     command.stdin(Stdio::piped()).stdout(Stdio::piped());
 }
 
+/// A command that starts this binary behind a shell line ending in `exec "$@"`, in a mount namespace of its own: what it
+/// mounts nobody else sees. `None` where there is no such namespace to be had. The line exits with 77 where it cannot.
+pub(crate) fn in_namespace(line: &str) -> Option<Command> {
+    for program in [&["unshare", "--mount"][..], &["unshare", "--map-root-user", "--mount"]] {
+        let possible = Command::new(program[0]).args(&program[1..]).arg("true").output();
+        if possible.is_ok_and(|output| output.status.success()) {
+            let mut command = Command::new(program[0]);
+            command.args(&program[1..]).args(["sh", "-c", line, "sh"]).arg(std::env::current_exe().unwrap());
+            return Some(command);
+        }
+    }
+    None
+}
+
+/// Large pages for a test; they are given back when it ends.
+pub(crate) struct LargePages {
+    before: u64,
+    _alone: File,
+}
+
+impl LargePages {
+    const POOL: &str = "/proc/sys/vm/nr_hugepages";
+
+    /// `None` where the machine does not let us have so many.
+    pub(crate) fn more(count: u64) -> Option<Self> {
+        let now = || std::fs::read_to_string(Self::POOL).ok()?.trim().parse::<u64>().ok();
+        let alone = among_processes("large-pages");
+        let before = now()?;
+        let taken = Self { before, _alone: alone };
+        std::fs::write(Self::POOL, (before + count).to_string()).ok()?;
+        (now()? >= before + count).then_some(taken)
+    }
+}
+
+impl Drop for LargePages {
+    fn drop(&mut self) {
+        let _ = std::fs::write(Self::POOL, self.before.to_string());
+    }
+}
+
 /// Answers whoever sent this process.
 pub(crate) fn answer(text: &str) {
     let mut out = std::io::stdout().lock();
@@ -226,9 +304,14 @@ impl Party {
     }
 
     /// Ends its input, and says whether it ended well.
-    pub(crate) fn finish(mut self) -> bool {
+    pub(crate) fn finish(self) -> bool {
+        self.finished().success()
+    }
+
+    /// Ends its input, and says how it ended.
+    pub(crate) fn finished(mut self) -> std::process::ExitStatus {
         self.input = None;
-        self.ended().success()
+        self.ended()
     }
 
     /// Waits for its end.

@@ -21,7 +21,7 @@ fn refused(tidy: &Tidy, fits: impl Fn(&OpenError) -> bool) {
         CreateError::Open(error) => assert!(fits(&error), "{error:?}"),
         other => panic!("{other:?}"),
     }
-    let exists = CreateError::Exists { name: name.clone() };
+    let exists = CreateError::Exists { location: name.clone().into() };
     assert_eq!(Region::create(name.clone(), &blueprint(), Permissions::default()).unwrap_err(), exists);
     let entry = list().unwrap().into_iter().find(|entry| entry.name == *name).unwrap();
     assert!(entry.geometry.as_ref().is_err_and(&fits), "{entry:?}");

@@ -153,7 +153,7 @@ fn a_region_of_another_user_is_refused_unless_it_is_wanted() {
     assert_eq!(open(&tidy.0).unwrap_err(), refusal);
     assert_eq!(open_reading(&tidy.0).unwrap_err(), refusal);
     assert_eq!(open_or_create(&tidy.0).unwrap_err(), CreateError::Open(Box::new(refusal)));
-    let exists = CreateError::Exists { name: tidy.name() };
+    let exists = CreateError::Exists { location: tidy.name().into() };
     assert_eq!(Region::create(tidy.name(), &blueprint(), Permissions::default()).unwrap_err(), exists);
     for read_only in [false, true] {
         let access = Access { foreign_owner: true, read_only, ..Access::default() };

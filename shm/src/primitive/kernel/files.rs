@@ -26,6 +26,13 @@ pub(crate) fn open_nameless(directory: &Path) -> Result<OwnedFd> {
     rustix::fs::open(directory, OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC, Mode::RUSR | Mode::WUSR)
 }
 
+/// A new file of its own name; fails with `EXIST` if the name is taken.
+pub(crate) fn open_new(path: &Path) -> Result<OwnedFd> {
+    pass(Call::OpenNew(path))?;
+    let fresh = OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW;
+    rustix::fs::open(path, fresh | OFlags::RDWR | OFlags::CLOEXEC, Mode::RUSR | Mode::WUSR)
+}
+
 /// An existing file, never through a symbolic link.
 pub(crate) fn open(path: &Path, read_only: bool) -> Result<OwnedFd> {
     pass(Call::Open(path))?;
@@ -45,6 +52,25 @@ pub(crate) fn reopen(descriptor: i32, read_only: bool) -> Result<OwnedFd> {
 /// The path under which this process sees one of its own descriptors.
 fn own_path(descriptor: i32) -> String {
     format!("/proc/self/fd/{descriptor}")
+}
+
+/// What matters here of the file system that a file lies in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FileSystem {
+    /// Is it kept in memory, where asking for more than there is costs processes their lives?
+    pub(crate) in_memory: bool,
+    /// Bytes of the large pages that it consists of, if it does.
+    pub(crate) large_page: Option<u64>,
+}
+
+/// The file system of an open file.
+pub(crate) fn file_system(file: BorrowedFd<'_>) -> Result<FileSystem> {
+    pass(Call::Stat)?;
+    let found = rustix::fs::fstatfs(file)?;
+    #[allow(clippy::unnecessary_cast)] // because the fields' types differ between targets.
+    let (kind, block) = (found.f_type as u32, found.f_bsize as u64);
+    let large_page = (kind == libc::HUGETLBFS_MAGIC as u32).then_some(block);
+    Ok(FileSystem { in_memory: kind == libc::TMPFS_MAGIC as u32, large_page })
 }
 
 /// All the memory there is, swap included, in bytes.

@@ -32,6 +32,8 @@ pub enum Call<'a> {
     Memfd,
     /// A nameless file in a directory.
     OpenNameless(&'a Path),
+    /// A new file under a name of its own.
+    OpenNew(&'a Path),
     /// An existing file.
     Open(&'a Path),
     /// A fresh description of an open descriptor.
@@ -122,6 +124,13 @@ pub fn now() -> Duration {
     }
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
     Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
+}
+
+/// Random bytes.
+pub(crate) fn random() -> Result<[u8; 16]> {
+    let mut bytes = [0; 16];
+    rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())?;
+    Ok(bytes)
 }
 
 /// How many cores of the machine are running; 1 if the system does not say.
