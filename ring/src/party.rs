@@ -222,11 +222,16 @@ impl Party {
                 let slice = if waiting.dying < DYING_FAST { DYING } else { DYING_LONG };
                 self.sleeper.doze(door, ticket, slice, deadline);
             }
-            Peer::Absent => self.sleeper.sleep(door, ticket, None, deadline, is_first),
+            Peer::Absent => {
+                self.sleeper.sleep(door, ticket, None, deadline, is_first);
+            }
             Peer::Alive(owner) => {
                 // A life word that was marked in this moment: the next look finds it.
                 if let Some(life) = region.life(owner) {
-                    self.sleeper.sleep(door, ticket, Some(life), deadline, is_first);
+                    if self.sleeper.sleep(door, ticket, Some(life), deadline, is_first) {
+                        // What cannot be asked now is asked at the next tick.
+                        let _ = region.look_closely(owner);
+                    }
                 }
             }
         }

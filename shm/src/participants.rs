@@ -420,19 +420,31 @@ impl Region {
     /// Marks the life words of owners that are gone and were never marked. The kernel marks what it sees die: it sees no
     /// power failure, and nothing of a file that was copied while it was in use.
     pub(crate) fn mark_unmarked(&self) -> rustix::io::Result<()> {
-        for number in 0..self.geometry().rows {
-            let Some(row) = self.row(number) else { break };
-            // Relaxed: looked at again under the lock.
-            let life = row.life.load(Ordering::Relaxed);
-            let byte = ROW_LOCKS + u64::from(number);
-            if life == 0 || life & DIED != 0 || self.backing().is_held(byte)? {
-                continue;
-            }
-            // While the byte is ours nobody claims the row. (Who wants one meanwhile finds this one taken.)
-            let Some(_ours) = self.backing().hold(byte, true)? else { continue };
-            // Relaxed, both: nobody stored anything after the owner was gone, and the lock told that it is.
-            let _ = row.life.compare_exchange(life, life | DIED, Ordering::Relaxed, Ordering::Relaxed);
+        (0..self.geometry().rows).try_for_each(|number| self.mark_if_gone(number))
+    }
+
+    /// Asks the lock of an owner that its life word calls alive, and marks the word if the owner is gone after all: where the
+    /// kernel could not, since it gives up a list at the first entry that it cannot read. For whoever has waited for long.
+    ///
+    /// # Errors
+    ///
+    /// As [`standing`](Self::standing).
+    pub fn look_closely(&self, owner: Owner) -> Result<(), SystemError> {
+        self.mark_if_gone(owner.row()).doing("asking for an owner")
+    }
+
+    fn mark_if_gone(&self, number: u32) -> rustix::io::Result<()> {
+        let Some(row) = self.row(number) else { return Ok(()) };
+        // Relaxed: looked at again under the lock.
+        let life = row.life.load(Ordering::Relaxed);
+        let byte = ROW_LOCKS + u64::from(number);
+        if self.is_read_only() || life == 0 || life & DIED != 0 || self.backing().is_held(byte)? {
+            return Ok(());
         }
+        // While the byte is ours nobody claims the row. (Who wants one meanwhile finds this one taken.)
+        let Some(_ours) = self.backing().hold(byte, true)? else { return Ok(()) };
+        // Relaxed, both: nobody stored anything after the owner was gone, and the lock told that it is.
+        let _ = row.life.compare_exchange(life, life | DIED, Ordering::Relaxed, Ordering::Relaxed);
         Ok(())
     }
 

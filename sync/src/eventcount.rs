@@ -307,7 +307,7 @@ impl Sleeper {
 
     /// Sleeps (S5) until the bell is rung, the owner of the life word beside it dies, the deadline passes, or the tick does
     /// that is the insurance against wakers that died: whatever it was, the caller looks again. `is_first`: it has not slept
-    /// in this wait yet.
+    /// in this wait yet. True when a long sleep ended by the tick, or by the deadline: then it is time to look closely.
     pub fn sleep(
         &mut self,
         bell: &EventCount,
@@ -315,7 +315,7 @@ impl Sleeper {
         beside: Option<LifeWord<'_>>,
         deadline: Deadline,
         is_first: bool,
-    ) {
+    ) -> bool {
         let now = kernel::now();
         let until = |tick: Duration| Some(deadline.or_after(now, self.tick_max(tick)));
         let at_the_bell = |tick: Duration| kernel::sleep(&bell.state, ticket.state, until(tick));
@@ -338,6 +338,7 @@ impl Sleeper {
             // A long sleep: fences for each publication would not pay now.
             self.sleeps = 0;
         }
+        slept == Wake::TimedOut && !is_first
     }
 
     /// Sleeps no longer than `slice`, for whoever waits for something that rings no bell.
