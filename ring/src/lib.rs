@@ -12,6 +12,7 @@ mod party;
 mod seat;
 mod setup;
 pub mod slots;
+mod ways;
 mod when_full;
 
 pub mod fingerprint {

@@ -13,6 +13,7 @@ use crate::error::{AttachError, CreateError, OpenError};
 use crate::layout::{CAPACITY, CONTROL, DATA, KIND_VERSION, SLOT_ALIGN, SLOT_SIZE, WRAP};
 use ringway_shm::layout::{PAGE, PARAMETERS};
 use ringway_shm::{Blueprint, Claim, Expected, Name, Region, Rejected};
+use std::path::Path;
 use std::sync::Arc;
 
 /// What a ring is made of: bytes, or slots of one type.
@@ -117,6 +118,19 @@ impl Form {
         region.publish(name)?;
         Ok(taken)
     }
+
+    /// As [`create`](Self::create), for a file.
+    pub(crate) fn create_file<R>(
+        &self,
+        path: &Path,
+        config: &Config,
+        take: impl FnOnce(&Arc<Region>) -> Result<R, OpenError>,
+    ) -> Result<R, CreateError> {
+        let region = Arc::new(Region::nameless_file(path, &self.blueprint(config)?, config.permissions)?);
+        let taken = take(&region).map_err(created)?;
+        region.publish_file(path)?;
+        Ok(taken)
+    }
 }
 
 /// A failure to open as a failure to create.
@@ -126,110 +140,3 @@ pub(crate) fn created(error: OpenError) -> CreateError {
         OpenError::Attach(error) => CreateError::Attach(error),
     }
 }
-
-/// The four ways to a side of a named ring, the same for both sides of both kinds.
-macro_rules! by_name {
-    ($form:expr, $side:literal, $taken:literal, $other:ident, $other_name:literal, $other_side:ident) => {
-        #[doc = concat!("Has the ring a live ", $other_name, ", in this process or another?")]
-        ///
-        /// # Errors
-        ///
-        /// [`SystemError`](ringway_shm::SystemError) when the system does not answer.
-        pub fn $other(&self) -> Result<bool, ringway_shm::SystemError> {
-            self.region().is_claimed($crate::setup::Side::$other_side as u32)
-        }
-
-        #[doc = concat!("Creates a named ring and is its ", $side, ".")]
-        ///
-        /// # Errors
-        ///
-        /// [`CreateError`](crate::CreateError); nothing is left behind.
-        pub fn create<N: TryInto<$crate::Name>>(
-            name: N,
-            config: &$crate::Config,
-        ) -> Result<Self, $crate::CreateError>
-        where
-            ringway_shm::CreateError: From<N::Error>,
-        {
-            let name = name.try_into().map_err(ringway_shm::CreateError::from)?;
-            $form.create(name, config, Self::attach)
-        }
-
-        #[doc = concat!("Opens a named ring as its ", $side, ".")]
-        ///
-        /// # Errors
-        ///
-        #[doc = concat!("[`OpenError`](crate::OpenError); [`", $taken, "`](crate::AttachError::", $taken, ") when it has one.")]
-        pub fn open<N: TryInto<$crate::Name>>(name: N) -> Result<Self, $crate::OpenError>
-        where
-            ringway_shm::OpenError: From<N::Error>,
-        {
-            Self::open_with(name, $crate::Access::default())
-        }
-
-        #[doc = concat!("Opens a named ring as its ", $side, ", waiting for it or taking another user's, as `access` says.")]
-        ///
-        /// # Errors
-        ///
-        /// [`OpenError`](crate::OpenError).
-        pub fn open_with<N: TryInto<$crate::Name>>(
-            name: N,
-            access: $crate::Access,
-        ) -> Result<Self, $crate::OpenError>
-        where
-            ringway_shm::OpenError: From<N::Error>,
-        {
-            let name = name.try_into().map_err(ringway_shm::OpenError::from)?;
-            let region = $crate::Region::open(name, &$form.expected(), access)?;
-            Self::attach(&std::sync::Arc::new(region))
-        }
-
-        #[doc = concat!("Opens a named ring as its ", $side, ", or creates it. A ring that exists keeps its own capacity.")]
-        ///
-        /// # Errors
-        ///
-        /// [`CreateError`](crate::CreateError).
-        pub fn open_or_create<N: TryInto<$crate::Name>>(
-            name: N,
-            config: &$crate::Config,
-        ) -> Result<Self, $crate::CreateError>
-        where
-            ringway_shm::CreateError: From<N::Error>,
-        {
-            let name = name.try_into().map_err(ringway_shm::CreateError::from)?;
-            let region = $crate::Region::open_or_create(name, &$form.blueprint(config)?, config.permissions)?;
-            Self::attach(&std::sync::Arc::new(region)).map_err($crate::setup::created)
-        }
-    };
-}
-
-/// What a handle says of itself: how it waits, and waiting for the other side.
-macro_rules! on_its_own {
-    ($other:literal, $await_other:ident, $await_other_until:ident, $error:ident) => {
-        /// Chooses how the calls of this handle that have to wait pass their time. Belongs to this handle; a new one spins and
-        /// then sleeps.
-        pub fn set_wait_strategy(&mut self, strategy: $crate::WaitStrategy) {
-            self.party.set_strategy(strategy);
-        }
-
-        #[doc = concat!("Waits until the ring has a ", $other, ". At once when it has.")]
-        ///
-        /// # Errors
-        ///
-        #[doc = concat!("[`", stringify!($error), "::Forked`](crate::", stringify!($error), "::Forked).")]
-        pub fn $await_other(&mut self) -> Result<(), $error> {
-            self.$await_other_until($crate::Deadline::NEVER)
-        }
-
-        #[doc = concat!("Waits until the ring has a ", $other, " or a deadline passes.")]
-        ///
-        /// # Errors
-        ///
-        #[doc = concat!("[`", stringify!($error), "::TimedOut`](crate::", stringify!($error), "::TimedOut) or `Forked`.")]
-        pub fn $await_other_until(&mut self, deadline: impl Into<$crate::Deadline>) -> Result<(), $error> {
-            Ok(self.party.await_peer(deadline.into())?)
-        }
-    };
-}
-
-pub(crate) use {by_name, on_its_own};

@@ -42,10 +42,21 @@ use rustix::io::Errno;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::time::Duration;
 use zerocopy::{FromZeros, IntoBytes};
 
 /// How many roles a region has.
 pub const ROLES_MAX: u32 = 64;
+
+/// How long a role that is taken is tried again. A process that is just being started by `posix_spawn` has copies of all
+/// descriptors of its parent until it executes, also of one through which its parent was just taking a lock; so a role
+/// that was given back may look taken for a moment.
+const STARTING: [Duration; 4] = [
+    Duration::from_micros(200),
+    Duration::from_micros(400),
+    Duration::from_micros(800),
+    Duration::from_micros(1600),
+];
 
 /// Shared bytes in the address space, with what is known about them.
 ///
@@ -192,7 +203,8 @@ impl Region {
 
     /// Takes a role that only one live handle can have at a time, in whatever process.
     ///
-    /// It is given back when the claim is dropped or its process dies.
+    /// It is given back when the claim is dropped or its process dies. One that is taken is tried again for three
+    /// milliseconds, since a process that is just being started may hold what another has given back.
     ///
     /// # Errors
     ///
@@ -218,7 +230,14 @@ impl Region {
     pub fn claim(self: &Arc<Self>, role: u32) -> Result<Claim, ClaimError> {
         assert!(role < ROLES_MAX, "role {role}: there are {ROLES_MAX}");
         let participant = self.participant()?;
-        let hold = self.backing.hold(ROLE_LOCKS + u64::from(role), true).doing("claiming a role")?;
+        let mut hold = self.backing.hold(ROLE_LOCKS + u64::from(role), true).doing("claiming a role")?;
+        for pause in STARTING {
+            if hold.is_some() {
+                break;
+            }
+            std::thread::sleep(pause);
+            hold = self.backing.hold(ROLE_LOCKS + u64::from(role), true).doing("claiming a role")?;
+        }
         Ok(Claim { _hold: hold.ok_or(ClaimError::Taken)?, participant, region: Arc::clone(self) })
     }
 

@@ -13,7 +13,8 @@ use crate::error::{Fault, OpenError, RecvError, TryRecvError, arrived};
 use crate::layout::{HEADER_LEN, PADDING, RECORD, header, record_len};
 use crate::memory::Bytes;
 use crate::party::Party;
-use crate::setup::{Side, by_name, on_its_own};
+use crate::setup::Side;
+use crate::ways::{by_name, by_path, on_its_own};
 use crate::when_full::dropped;
 use ringway_shm::Region;
 use ringway_shm::primitive::Ordering;
@@ -52,8 +53,9 @@ pub struct Consumer {
 }
 
 impl Consumer {
-    by_name!(FORM, "consumer", "ConsumerTaken", has_producer, "producer", Producer);
-    on_its_own!("producer", await_producer, await_producer_until, RecvError);
+    by_name!(FORM, "consumer", "ConsumerTaken");
+    by_path!(FORM, "consumer", "ConsumerTaken");
+    on_its_own!("producer", Producer, has_producer, await_producer, await_producer_until, RecvError);
 
     /// Becomes the consumer of the ring in a region.
     ///

@@ -13,7 +13,8 @@ use crate::error::{OpenError, SendError, TrySendError, settled};
 use crate::layout::{HEADER_LEN, PADDING, RECORD, header, record_len};
 use crate::memory::Bytes;
 use crate::party::Party;
-use crate::setup::{Side, by_name, on_its_own};
+use crate::setup::Side;
+use crate::ways::{by_name, by_path, on_its_own};
 use crate::when_full::{WhenFull, count_dropped, dropped};
 use ringway_shm::Region;
 use ringway_shm::primitive::Ordering;
@@ -54,8 +55,9 @@ struct Room {
 }
 
 impl Producer {
-    by_name!(FORM, "producer", "ProducerTaken", has_consumer, "consumer", Consumer);
-    on_its_own!("consumer", await_consumer, await_consumer_until, SendError);
+    by_name!(FORM, "producer", "ProducerTaken");
+    by_path!(FORM, "producer", "ProducerTaken");
+    on_its_own!("consumer", Consumer, has_consumer, await_consumer, await_consumer_until, SendError);
 
     /// Becomes the producer of the ring in a region.
     ///

@@ -9,7 +9,8 @@ use super::layout::steps::ConsumerSide;
 use super::{Layout, Slot, Throughput, form, memory};
 use crate::error::{OpenError, RecvError, TryRecvError, arrived};
 use crate::party::Party;
-use crate::setup::{Side, by_name, on_its_own};
+use crate::setup::Side;
+use crate::ways::{by_name, by_path, on_its_own};
 use crate::when_full::dropped;
 use core::fmt;
 use ringway_shm::Region;
@@ -41,8 +42,9 @@ pub struct Consumer<T: Slot, L: Layout = Throughput> {
 }
 
 impl<T: Slot, L: Layout> Consumer<T, L> {
-    by_name!(form::<T, L>(), "consumer", "ConsumerTaken", has_producer, "producer", Producer);
-    on_its_own!("producer", await_producer, await_producer_until, RecvError);
+    by_name!(form::<T, L>(), "consumer", "ConsumerTaken");
+    by_path!(form::<T, L>(), "consumer", "ConsumerTaken");
+    on_its_own!("producer", Producer, has_producer, await_producer, await_producer_until, RecvError);
 
     /// Becomes the consumer of the ring in a region.
     ///

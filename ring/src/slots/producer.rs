@@ -9,7 +9,8 @@ use super::layout::steps::ProducerSide;
 use super::{Layout, Slot, Throughput, form, memory};
 use crate::error::{OpenError, SendError, TrySendError, settled};
 use crate::party::Party;
-use crate::setup::{Side, by_name, on_its_own};
+use crate::setup::Side;
+use crate::ways::{by_name, by_path, on_its_own};
 use crate::when_full::{WhenFull, count_dropped, dropped};
 use core::fmt;
 use ringway_shm::Region;
@@ -38,8 +39,9 @@ pub struct Producer<T: Slot, L: Layout = Throughput> {
 }
 
 impl<T: Slot, L: Layout> Producer<T, L> {
-    by_name!(form::<T, L>(), "producer", "ProducerTaken", has_consumer, "consumer", Consumer);
-    on_its_own!("consumer", await_consumer, await_consumer_until, SendError);
+    by_name!(form::<T, L>(), "producer", "ProducerTaken");
+    by_path!(form::<T, L>(), "producer", "ProducerTaken");
+    on_its_own!("consumer", Consumer, has_consumer, await_consumer, await_consumer_until, SendError);
 
     /// Becomes the producer of the ring in a region.
     ///
