@@ -255,10 +255,11 @@ impl Region {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn participant(&self) -> Result<Arc<Participant>, ParticipateError> {
-        let mut known = self.known().lock().unwrap_or_else(PoisonError::into_inner);
+        // Asked first: another thread of the parent may have had the lock when it forked.
         if self.is_forked() {
             return Err(ParticipateError::Forked);
         }
+        let mut known = self.known().lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(participant) = known.upgrade() {
             return Ok(participant);
         }

@@ -104,11 +104,16 @@ pub(crate) fn process_id() -> u32 {
 pub(crate) unsafe fn keep_from_children(start: NonNull<u8>, len: usize) -> rustix::io::Result<()> {
     // SAFETY: the caller's own mapping; the advice changes nothing of it here.
     unsafe { rustix::mm::madvise(start.as_ptr().cast(), len, Advice::LinuxDontFork) }?;
-    this().ranges.push(Range { start: start.as_ptr() as usize, len });
+    put_zeros_in_children(start, len);
     Ok(())
 }
 
-/// Ends [`keep_from_children`], for a mapping that is about to go.
+/// Has children find zeros where a mapping was that they do not get.
+pub(crate) fn put_zeros_in_children(start: NonNull<u8>, len: usize) {
+    this().ranges.push(Range { start: start.as_ptr() as usize, len });
+}
+
+/// Ends [`keep_from_children`] or [`put_zeros_in_children`], for a mapping that is about to go.
 pub(crate) fn give_back(start: NonNull<u8>) {
     this().ranges.retain(|range| range.start != start.as_ptr() as usize);
 }

@@ -225,6 +225,16 @@ impl Party {
         self.child.wait().unwrap();
     }
 
+    /// Its process id.
+    pub(crate) fn id(&self) -> rustix::process::Pid {
+        rustix::process::Pid::from_child(&self.child)
+    }
+
+    /// Sends it a signal, and waits for nothing.
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
+        rustix::process::kill_process(self.id(), signal).unwrap();
+    }
+
     /// Ends its input, and says whether it ended well.
     pub(crate) fn finish(mut self) -> bool {
         self.input = None;
@@ -246,6 +256,8 @@ impl Drop for Party {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        // A child that it forked has the same input and output, and ends with the one.
+        self.input = None;
         // So that the descriptor of its output is closed, too, when this returns.
         let _ = self.reader.take().map(JoinHandle::join);
     }

@@ -1,0 +1,21 @@
+//! Every way in which a participant ends, and the ways in which it seems to and does not, among real processes.
+//!
+//! ```text
+//!   this process: survivor                      another process: party
+//!   Scene: a region under a name  ◀──opens───   takes part, claims `ROLE`, answers its owner
+//!   Watch: asleep at the life word              dies, or goes on
+//!   told   ─ woken, and the word marked
+//!   proven ─ standing Gone, is_gone, the role free
+//! ```
+
+#![deny(unsafe_code)]
+
+#[path = "participants/ends.rs"]
+mod ends;
+#[path = "participants/forks.rs"]
+mod forks;
+mod party;
+#[path = "participants/scene.rs"]
+mod scene;
+#[path = "participants/system.rs"]
+mod system;
