@@ -10,12 +10,20 @@
 
 #![deny(unsafe_code)]
 
+#[path = "participants/descriptors.rs"]
+mod descriptors;
 #[path = "participants/ends.rs"]
 mod ends;
 #[path = "participants/forks.rs"]
 mod forks;
+#[path = "participants/namespaces.rs"]
+mod namespaces;
 mod party;
+#[path = "participants/sandboxes.rs"]
+mod sandboxes;
 #[path = "participants/scene.rs"]
 mod scene;
 #[path = "participants/system.rs"]
 mod system;
+#[path = "participants/threads.rs"]
+mod threads;

@@ -90,6 +90,11 @@ impl Scene {
         (party, owner)
     }
 
+    /// Sends a process that takes a row, and no role.
+    pub(crate) fn send_attendant(&self) -> (Party, Owner) {
+        self.send_holder("ends::errand", "attend")
+    }
+
     /// Goes to sleep at an owner's life word, once alone and once beside another word.
     pub(crate) fn watch(&self, owner: Owner) -> Watch {
         let sleeper = |beside: bool| {

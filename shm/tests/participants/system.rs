@@ -3,7 +3,8 @@
 #![allow(unsafe_code)] // because all of it are `libc` calls.
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
 
 /// Ends this process after two minutes, whatever becomes of those who sent it. A forked child has to ask for itself.
 pub(crate) fn end_in_time() {
@@ -85,4 +86,67 @@ impl Drop for Orphan {
         // It may have ended.
         let _ = pidfd_send_signal(&self.0, Signal::KILL);
     }
+}
+
+/// Ends the calling thread as `pthread_exit` does at last, without unwinding it; the process goes on.
+pub(crate) fn end_thread() -> ! {
+    // SAFETY: the thread owns nothing that anybody else waits for; its stack is that of the process.
+    unsafe { libc::syscall(libc::SYS_exit, 0) };
+    unreachable!("a thread went on after its end");
+}
+
+/// Closes all descriptors but the standard ones, behind everybody's back.
+pub(crate) fn close_all_descriptors() {
+    // SAFETY: whoever owns a descriptor here is what the test is about.
+    let closed = unsafe { libc::syscall(libc::SYS_close_range, 3u32, u32::MAX, 0u32) };
+    assert_eq!(closed, 0, "{}", std::io::Error::last_os_error());
+}
+
+/// Opens `/dev/null` under a descriptor number that is not in use.
+pub(crate) fn open_stranger(number: i32) {
+    let file = std::fs::File::open("/dev/null").unwrap();
+    if file.as_raw_fd() == number {
+        core::mem::forget(file);
+        return;
+    }
+    // SAFETY: the number is not open, so nothing is replaced.
+    let got = unsafe { libc::dup2(file.as_raw_fd(), number) };
+    assert_eq!(got, number, "{}", std::io::Error::last_os_error());
+}
+
+/// The file behind a descriptor number, if one is open.
+pub(crate) fn file_behind(number: i32) -> Option<(u64, u64)> {
+    let file = std::fs::metadata(format!("/proc/self/fd/{number}")).ok()?;
+    Some((file.dev(), file.ino()))
+}
+
+/// Has the children of this process be numbered from one; false where that is refused.
+pub(crate) fn unshare_process_numbers() -> bool {
+    // SAFETY: takes a number; concerns later children alone.
+    unsafe { libc::unshare(libc::CLONE_NEWPID) == 0 }
+}
+
+/// Does this thread let every signal through?
+pub(crate) fn blocks_no_signal() -> bool {
+    let status = std::fs::read_to_string("/proc/thread-self/status").unwrap();
+    status.lines().any(|line| line == "SigBlk:\t0000000000000000")
+}
+
+/// From now on these system calls fail in this thread and in those that it starts; false where filters are refused.
+pub(crate) fn refuse(calls: &[libc::c_long], errno: i32) -> bool {
+    let statement = |code: u32, k: u32| libc::sock_filter { code: code as u16, jt: 0, jf: 0, k };
+    let number = core::mem::offset_of!(libc::seccomp_data, nr) as u32;
+    let mut program = vec![statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, number)];
+    for &call in calls {
+        let code = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
+        program.push(libc::sock_filter { code, jt: 0, jf: 1, k: call as u32 });
+        program.push(statement(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ERRNO | errno as u32));
+    }
+    program.push(statement(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ALLOW));
+    let filter = libc::sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
+    // SAFETY: takes numbers; the process gains no privileges from programs that it executes.
+    let bounded = unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) };
+    // SAFETY: a program that lives through the call, which copies it.
+    let set = unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const filter) };
+    bounded == 0 && set == 0
 }
