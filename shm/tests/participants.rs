@@ -16,6 +16,10 @@ mod descriptors;
 mod ends;
 #[path = "participants/forks.rs"]
 mod forks;
+#[path = "participants/many.rs"]
+mod many;
+#[path = "participants/mutex.rs"]
+mod mutex;
 #[path = "participants/namespaces.rs"]
 mod namespaces;
 mod party;
@@ -23,7 +27,11 @@ mod party;
 mod sandboxes;
 #[path = "participants/scene.rs"]
 mod scene;
+#[path = "participants/scribbles.rs"]
+mod scribbles;
 #[path = "participants/system.rs"]
 mod system;
+#[path = "participants/table.rs"]
+mod table;
 #[path = "participants/threads.rs"]
 mod threads;

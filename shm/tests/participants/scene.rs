@@ -4,7 +4,9 @@ use crate::party::{self, DEADLINE, Party, Tidy, answer, until};
 use crate::system;
 use ringway_shm::primitive::{AtomicU32, Ordering, kernel};
 use ringway_shm::{Access, Blueprint, Claim, ClaimError, Name, Owner, Permissions, Region, Standing, layout};
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 /// The role that a party claims.
@@ -152,6 +154,29 @@ impl Scene {
         });
         assert_ne!(claim.unwrap().owner(), last);
         assert_eq!(self.region.standing(last), Ok(Standing::Gone));
+    }
+
+    /// Every row there is can be had at once, by a thread each; nobody else has one, or tries.
+    pub(crate) fn all_rows_are_free(&self) {
+        let rows = self.region.geometry().rows;
+        let (end, ended) = channel::<()>();
+        let ended = Arc::new(Mutex::new(ended));
+        let (say, said) = channel();
+        let threads: Vec<_> = (0..rows)
+            .map(|_| {
+                let (region, ended, say) = (Arc::clone(&self.region), Arc::clone(&ended), say.clone());
+                std::thread::spawn(move || {
+                    say.send(region.thread_participant().map(|me| me.owner())).unwrap();
+                    let _ = ended.lock().unwrap().recv();
+                })
+            })
+            .collect();
+        let owners: HashSet<Owner> =
+            (0..rows).map(|_| said.recv_timeout(DEADLINE).unwrap().unwrap()).collect();
+        assert_eq!(owners.len(), rows as usize);
+        assert_eq!(self.region.participants().unwrap().len(), rows as usize);
+        drop(end);
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
     }
 
     /// Everybody has been told of the death, it is proven, and the role is free.

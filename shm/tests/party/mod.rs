@@ -131,11 +131,21 @@ impl Numbers {
     }
 
     pub(crate) fn below(&mut self, limit: u64) -> u64 {
+        self.any() % limit
+    }
+
+    pub(crate) fn fill(&mut self, bytes: &mut [u8]) {
+        for chunk in bytes.chunks_mut(8) {
+            chunk.copy_from_slice(&self.any().to_le_bytes()[..chunk.len()]);
+        }
+    }
+
+    fn any(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % limit
+        mixed ^ (mixed >> 31)
     }
 }
 
@@ -212,6 +222,11 @@ impl Party {
     /// The next answer.
     pub(crate) fn hear(&mut self) -> String {
         self.answers.recv_timeout(DEADLINE).expect("an answer from the other process")
+    }
+
+    /// An answer that is there already.
+    pub(crate) fn heard(&mut self) -> Option<String> {
+        self.answers.try_recv().ok()
     }
 
     pub(crate) fn ask(&mut self, line: &str) -> String {
