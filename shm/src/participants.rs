@@ -164,6 +164,8 @@ impl Participant {
         let generation = ((row.word.load(Ordering::Relaxed) >> 32) as u32).wrapping_add(1);
         let thread = u64::from(sentinel::thread_id());
         let process = u64::from(crate::process::process_id());
+        // Relaxed: the Release of the life word publishes it. From here on the last owner is gone by the row as well.
+        row.word.store(u64::from(generation) << 32 | u64::from(FREE), Ordering::Relaxed);
         // Relaxed, all: the word's Release publishes them.
         row.core.store(0, Ordering::Relaxed);
         row.held.store(0, Ordering::Relaxed);
@@ -176,7 +178,9 @@ impl Participant {
         } else {
             None
         };
-        row.life.store(enlisted.as_ref().map_or(0, Enlisted::alive), Ordering::Relaxed);
+        // Release: whoever finds this life word finds that it is not the last owner's. Pairs with the Acquires in
+        // `Region::standing` and `Region::life`.
+        row.life.store(enlisted.as_ref().map_or(0, Enlisted::alive), Ordering::Release);
         let state = if kind == Kind::Process { PROCESS } else { THREAD };
         // Release: the row is whole before it is live. Pairs with the Acquire in `Region::row`'s readers.
         row.word.store(u64::from(generation) << 32 | u64::from(state), Ordering::Release);
@@ -218,8 +222,9 @@ impl Drop for Participant {
         if let Some(enlisted) = &self.enlisted {
             sentinel::delist(enlisted);
         }
-        // Relaxed: who sleeps here finds the row's word changed.
-        row.life.store(0, Ordering::Relaxed);
+        // Release: whoever finds this 0 finds that the row is nobody's. Pairs with the Acquires in `Region::standing` and
+        // `Region::life`.
+        row.life.store(0, Ordering::Release);
         kernel::wake(&row.life);
         // The window goes after this, and with it the lock.
     }
@@ -324,10 +329,12 @@ impl Region {
         if (word >> 32) as u32 != owner.generation() || word as u32 == FREE {
             return Ok(Standing::Gone);
         }
-        // Acquire: pairs with the full barrier of the kernel that marked it.
+        // Acquire: pairs with the full barrier of the kernel that marked it, and with the Releases of those who own the row
+        // after the owner: if the life word is one of theirs, the row's word is found changed below.
         let life = row.life.load(Ordering::Acquire);
         if life != 0 && life & DIED == 0 {
-            return Ok(Standing::Alive);
+            let is_same = row.word.load(Ordering::Relaxed) == word;
+            return Ok(if is_same { Standing::Alive } else { Standing::Gone });
         }
         // Marked, or never to be marked: the lock knows. It is asked after the word was read, so if it is free now, whoever
         // wrote the word is gone. (If it is not, another may own the row by now, and the next look will say so.)
@@ -359,10 +366,14 @@ impl Region {
     #[must_use]
     pub fn life(&self, owner: Owner) -> Option<LifeWord<'_>> {
         let row = self.row(owner.row())?;
-        // Acquire: the word belongs to this generation's life word. Pairs with the Release in `Participant::claim`.
+        // Acquire: the life word is that of this generation or of a later one. Pairs with the Release in
+        // `Participant::claim`.
         let word = row.word.load(Ordering::Acquire);
-        let alive = row.life.load(Ordering::Relaxed);
-        let is_owner = (word >> 32) as u32 == owner.generation() && word as u32 != FREE;
+        // Acquire: if it is of a later one, or taken back, the row's word is found changed. Pairs with the Releases in
+        // `Participant::claim` and its drop.
+        let alive = row.life.load(Ordering::Acquire);
+        let is_same = row.word.load(Ordering::Relaxed) == word;
+        let is_owner = is_same && (word >> 32) as u32 == owner.generation() && word as u32 != FREE;
         (is_owner && alive & DIED == 0).then_some(LifeWord { word: &row.life, alive })
     }
 

@@ -12,6 +12,8 @@ mod kills;
 #[path = "every_call/meets.rs"]
 mod meets;
 mod party;
+#[path = "every_call/rows.rs"]
+mod rows;
 #[path = "every_call/turns.rs"]
 mod turns;
 #[path = "every_call/verb.rs"]
