@@ -4,6 +4,7 @@ use crate::party::bytes::{get, put};
 use crate::party::{Party, answer};
 use crate::scene::{ROLE, Scene, hear_owner, listen, open, say, sent, take_role};
 use crate::system::{self, Orphan};
+use ringway_shm::primitive::Ordering;
 use ringway_shm::{Claim, ClaimError, Owner, Participant, ParticipateError, Region, Standing, layout};
 use rustix::process::Signal;
 use std::rc::Rc;
@@ -40,6 +41,10 @@ fn errand() {
             }
             "fork without handlers" => {
                 let child = system::fork_bare(|| answer(&refusals(&held.as_ref().unwrap().region)));
+                answer(&format!("reaped {}", system::reap(child)));
+            }
+            "fork without handlers and stay" => {
+                let child = system::fork_bare(|| child(&mut held));
                 answer(&format!("reaped {}", system::reap(child)));
             }
             other => panic!("{other}"),
@@ -82,6 +87,13 @@ fn child(held: &mut Option<Handles>) {
                 let region = open(&name);
                 own = Some((region.claim(ROLE_OF_CHILD).unwrap(), region.thread_participant().unwrap()));
                 say(own.as_ref().unwrap().0.owner());
+            }
+            ("map and fork", Some(held)) => {
+                let (start, _) = held.region.section(layout::FIRST_OWN).unwrap();
+                let page = system::map_at(start);
+                page.store(7, Ordering::Relaxed);
+                let child = system::fork(|| assert_eq!(page.load(Ordering::Relaxed), 7));
+                answer(&format!("reaped {}", system::reap(child)));
             }
             ("end", _) => break,
             (other, _) => panic!("{other}"),
@@ -208,6 +220,25 @@ fn a_child_forked_behind_the_handlers_back_is_refused_as_well() {
     assert_eq!(parent.hear(), "reaped true");
     scene.lives(owner);
     scene.is_there(thread);
+}
+
+#[test]
+fn a_child_forked_behind_the_handlers_back_is_told_and_proven_gone() {
+    let scene = Scene::new("unhandled");
+    let (mut parent, owner) = scene.send_holder("forks::errand", "fork");
+    hear_owner(&mut parent);
+    parent.tell("fork without handlers and stay");
+    let child = Orphan::new(&parent.hear());
+    // What it maps where its parent's region was, its own children have.
+    assert_eq!(parent.ask("map and fork"), "reaped true");
+    parent.tell("take part");
+    let own = hear_owner(&mut parent);
+    let watch = scene.watch(own);
+    scene.is_there(own);
+    child.kill();
+    watch.hear_of_the_death();
+    scene.is_left_by(own);
+    scene.lives(owner);
 }
 
 /// Forks again and again while other threads take and leave everything that can be taken.

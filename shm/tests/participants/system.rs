@@ -2,6 +2,9 @@
 
 #![allow(unsafe_code)] // because all of it are `libc` calls.
 
+use core::ptr::NonNull;
+use ringway_shm::primitive::AtomicU32;
+use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
@@ -93,6 +96,17 @@ pub(crate) fn end_thread() -> ! {
     // SAFETY: the thread owns nothing that anybody else waits for; its stack is that of the process.
     unsafe { libc::syscall(libc::SYS_exit, 0) };
     unreachable!("a thread went on after its end");
+}
+
+/// Maps a page of this process's own where nothing is, for as long as it lives.
+pub(crate) fn map_at(start: NonNull<u8>) -> &'static AtomicU32 {
+    let access = ProtFlags::READ | ProtFlags::WRITE;
+    let flags = MapFlags::PRIVATE | MapFlags::FIXED_NOREPLACE;
+    // SAFETY: replaces nothing.
+    let page = unsafe { mmap_anonymous(start.as_ptr().cast(), 4096, access, flags) }.unwrap();
+    assert_eq!(page, start.as_ptr().cast());
+    // SAFETY: mapped above, and never unmapped.
+    unsafe { start.cast().as_ref() }
 }
 
 /// Closes all descriptors but the standard ones, behind everybody's back.
