@@ -126,7 +126,11 @@ impl Form {
         config: &Config,
         take: impl FnOnce(&Arc<Region>) -> Result<R, OpenError>,
     ) -> Result<R, CreateError> {
-        let region = Arc::new(Region::nameless_file(path, &self.blueprint(config)?, config.permissions)?);
+        // A path without a directory lies in the current one.
+        let directory =
+            path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let region = Region::nameless_file(directory, &self.blueprint(config)?, config.permissions)?;
+        let region = Arc::new(region);
         let taken = take(&region).map_err(created)?;
         region.publish_file(path)?;
         Ok(taken)

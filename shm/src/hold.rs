@@ -132,11 +132,15 @@ impl Backing {
     /// Takes the first lock byte of `bytes` that nobody else holds, by a window onto the page at `page` of its number in
     /// the range; `None` when all are held.
     pub(crate) fn window(&self, bytes: Range<u64>, page: impl Fn(u64) -> u64) -> Result<Option<(u64, Hold)>> {
-        let _no_child_shares_it = process::without_forks();
+        let no_child_shares_it = process::without_forks();
         let description = self.describe()?;
         for (number, byte) in (0..).zip(bytes) {
             if kernel::try_lock(&description, byte, true)? {
-                return Ok(Some((number, self.bind(description, byte, Some(page(number)))?)));
+                let hold = self.bind(description, byte, Some(page(number)))?;
+                drop(no_child_shares_it);
+                // A child that is forked before this does not have the hold: nobody else knows of it yet.
+                process::put_zeros_in_children(hold.start, hold.len);
+                return Ok(Some((number, hold)));
             }
         }
         Ok(None)
@@ -261,6 +265,7 @@ impl Drop for Hold {
         }
         // Nothing can keep the lock from going; the hooks are only shown that it does.
         let _ = pass(Call::Unlock(self.byte));
+        process::give_back(self.start);
         // SAFETY: the range was mapped by `bind` for this value alone, and every address handed out from it promised to
         // live no longer.
         let unmapped = unsafe { rustix::mm::munmap(self.start.as_ptr().cast(), self.len) };

@@ -5,7 +5,7 @@
 //!   detach   word = FREE ─ life word off the list, 0, wake its sleepers ─ lock given back
 //!
 //!   an owner is a row and its generation
-//!   told     its life word is marked: it is dying (the kernel woke those who sleep at the word)
+//!   told     its life word is marked: it is dying (the kernel woke one who sleeps at the word, and that one the others)
 //!   proven   its lock byte is free, or its row has another generation: it is gone
 //! ```
 //!
@@ -38,6 +38,7 @@ use crate::region::Region;
 use crate::sentinel::{self, DIED, Enlisted};
 use core::fmt;
 use core::num::NonZeroU64;
+use rustix::io::Errno;
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::{Arc, PoisonError, Weak};
@@ -92,7 +93,8 @@ pub enum Standing {
     Alive,
     /// It was killed or ended, and a thread of it may still be about to write. Ask again in a moment.
     Dying,
-    /// It is gone, by death or by leaving, and will write no more. It stays so.
+    /// It is gone, by death or by leaving, and will write no more. (In the moment in which somebody else claims its row, one
+    /// that was gone may look as if it were dying.)
     Gone,
 }
 
@@ -165,6 +167,8 @@ impl Participant {
         let generation = ((row.word.load(Ordering::Relaxed) >> 32) as u32).wrapping_add(1);
         let thread = u64::from(sentinel::thread_id());
         let process = u64::from(crate::process::process_id());
+        // Relaxed: the Release of the life word publishes it. From here on the last owner is gone by the row as well.
+        row.word.store(u64::from(generation) << 32 | u64::from(FREE), Ordering::Relaxed);
         // Relaxed, all: the word's Release publishes them.
         row.core.store(0, Ordering::Relaxed);
         row.held.store(0, Ordering::Relaxed);
@@ -177,7 +181,9 @@ impl Participant {
         } else {
             None
         };
-        row.life.store(enlisted.as_ref().map_or(0, Enlisted::alive), Ordering::Relaxed);
+        // Release: whoever finds this life word finds that it is not the last owner's. Pairs with the Acquires in
+        // `Region::standing` and `Region::life`.
+        row.life.store(enlisted.as_ref().map_or(0, Enlisted::alive), Ordering::Release);
         let state = if kind == Kind::Process { PROCESS } else { THREAD };
         // Release: the row is whole before it is live. Pairs with the Acquire in `Region::row`'s readers.
         row.word.store(u64::from(generation) << 32 | u64::from(state), Ordering::Release);
@@ -219,8 +225,9 @@ impl Drop for Participant {
         if let Some(enlisted) = &self.enlisted {
             sentinel::delist(enlisted);
         }
-        // Relaxed: who sleeps here finds the row's word changed.
-        row.life.store(0, Ordering::Relaxed);
+        // Release: whoever finds this 0 finds that the row is nobody's. Pairs with the Acquires in `Region::standing` and
+        // `Region::life`.
+        row.life.store(0, Ordering::Release);
         kernel::wake(&row.life);
         // The window goes after this, and with it the lock.
     }
@@ -256,10 +263,11 @@ impl Region {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn participant(&self) -> Result<Arc<Participant>, ParticipateError> {
-        let mut known = self.known().lock().unwrap_or_else(PoisonError::into_inner);
+        // Asked first: another thread of the parent may have had the lock when it forked.
         if self.is_forked() {
             return Err(ParticipateError::Forked);
         }
+        let mut known = self.known().lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(participant) = known.upgrade() {
             return Ok(participant);
         }
@@ -315,8 +323,10 @@ impl Region {
     ///
     /// # Errors
     ///
-    /// [`SystemError`] when the system does not answer, as when this process's descriptors were closed under it.
+    /// [`SystemError`] when the system does not answer, as when this process's descriptors were closed under it; `EBADF` in a
+    /// forked child, which has nothing of its parent's regions.
     pub fn standing(&self, owner: Owner) -> Result<Standing, SystemError> {
+        self.is_at_home()?;
         let Some(row) = self.row(owner.row()) else { return Ok(Standing::Gone) };
         // Acquire: of an owner that left or was replaced, all it did in the region is there. Pairs with the Releases in
         // `Participant::claim` and its drop.
@@ -324,10 +334,12 @@ impl Region {
         if (word >> 32) as u32 != owner.generation() || word as u32 == FREE {
             return Ok(Standing::Gone);
         }
-        // Acquire: pairs with the full barrier of the kernel that marked it.
+        // Acquire: pairs with the full barrier of the kernel that marked it, and with the Releases of those who own the row
+        // after the owner: if the life word is one of theirs, the row's word is found changed below.
         let life = row.life.load(Ordering::Acquire);
         if life != 0 && life & DIED == 0 && self.sees_every_mark() {
-            return Ok(Standing::Alive);
+            let is_same = row.word.load(Ordering::Relaxed) == word;
+            return Ok(if is_same { Standing::Alive } else { Standing::Gone });
         }
         // Marked, or never to be marked: the lock knows. It is asked after the word was read, so if it is free now, whoever
         // wrote the word is gone. (If it is not, another may own the row by now, and the next look will say so.)
@@ -345,6 +357,7 @@ impl Region {
     ///
     /// As [`standing`](Self::standing).
     pub fn is_gone(&self, owner: Owner) -> Result<bool, SystemError> {
+        self.is_at_home()?;
         let Some(row) = self.row(owner.row()) else { return Ok(true) };
         // Acquire: as in `standing`.
         let word = row.word.load(Ordering::Acquire);
@@ -360,10 +373,14 @@ impl Region {
     #[must_use]
     pub fn life(&self, owner: Owner) -> Option<LifeWord<'_>> {
         let row = self.row(owner.row())?;
-        // Acquire: the word belongs to this generation's life word. Pairs with the Release in `Participant::claim`.
+        // Acquire: the life word is that of this generation or of a later one. Pairs with the Release in
+        // `Participant::claim`.
         let word = row.word.load(Ordering::Acquire);
-        let alive = row.life.load(Ordering::Relaxed);
-        let is_owner = (word >> 32) as u32 == owner.generation() && word as u32 != FREE;
+        // Acquire: if it is of a later one, or taken back, the row's word is found changed. Pairs with the Releases in
+        // `Participant::claim` and its drop.
+        let alive = row.life.load(Ordering::Acquire);
+        let is_same = row.word.load(Ordering::Relaxed) == word;
+        let is_owner = is_same && (word >> 32) as u32 == owner.generation() && word as u32 != FREE;
         (is_owner && alive & DIED == 0).then_some(LifeWord { word: &row.life, alive })
     }
 
@@ -393,6 +410,7 @@ impl Region {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn participants(&self) -> Result<Vec<RowEntry>, SystemError> {
+        self.is_at_home()?;
         let mut entries = Vec::new();
         for number in 0..self.geometry().rows {
             let Some(row) = self.row(number) else { break };
@@ -446,6 +464,11 @@ impl Region {
         // Relaxed, both: nobody stored anything after the owner was gone, and the lock told that it is.
         let _ = row.life.compare_exchange(life, life | DIED, Ordering::Relaxed, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Fails in a forked child, which would take zeros for the rows.
+    fn is_at_home(&self) -> Result<(), SystemError> {
+        if self.is_forked() { Err(SystemError::new("asking for an owner", Errno::BADF)) } else { Ok(()) }
     }
 
     /// Is an unmarked life word that of somebody alive? Not to a reader of a file, who could mark nothing when it came.

@@ -29,10 +29,12 @@ use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 /// How often this process's ancestors forked, down to it.
 static FORKS: AtomicU32 = AtomicU32::new(0);
 
-static PROCESS: Mutex<Process> = Mutex::new(Process { ranges: Vec::new(), sentinels: Vec::new() });
+static PROCESS: Mutex<Process> = Mutex::new(Process { number: 0, ranges: Vec::new(), sentinels: Vec::new() });
 
 /// What the process keeps about itself.
 pub(crate) struct Process {
+    /// Whose it is.
+    number: u32,
     /// Mappings that no child shall have.
     ranges: Vec<Range>,
     /// The threads whose deaths tell of the process's.
@@ -54,7 +56,18 @@ pub(crate) fn this() -> MutexGuard<'static, Process> {
         // Without handlers a child's handles fault instead of answering; there is nobody to tell.
         debug_assert_eq!(registered, 0);
     });
-    PROCESS.lock().unwrap_or_else(PoisonError::into_inner)
+    locked()
+}
+
+/// The process, under its lock. In a child that was forked behind the handlers' back nothing of it is ours: neither the
+/// parent's threads nor what lies by now where the parent's mappings were.
+fn locked() -> MutexGuard<'static, Process> {
+    let mut process = PROCESS.lock().unwrap_or_else(PoisonError::into_inner);
+    let number = process_id();
+    if process.number != number {
+        *process = Process { number, ranges: Vec::new(), sentinels: Vec::new() };
+    }
+    process
 }
 
 /// No fork happens while this is held: for descriptors that no child shall inherit, not even for a moment.
@@ -111,11 +124,16 @@ pub(crate) fn process_id() -> u32 {
 pub(crate) unsafe fn keep_from_children(start: NonNull<u8>, len: usize) -> rustix::io::Result<()> {
     // SAFETY: the caller's own mapping; the advice changes nothing of it here.
     unsafe { rustix::mm::madvise(start.as_ptr().cast(), len, Advice::LinuxDontFork) }?;
-    this().ranges.push(Range { start: start.as_ptr() as usize, len });
+    put_zeros_in_children(start, len);
     Ok(())
 }
 
-/// Ends [`keep_from_children`], for a mapping that is about to go.
+/// Has children find zeros where a mapping was that they do not get.
+pub(crate) fn put_zeros_in_children(start: NonNull<u8>, len: usize) {
+    this().ranges.push(Range { start: start.as_ptr() as usize, len });
+}
+
+/// Ends [`keep_from_children`] or [`put_zeros_in_children`], for a mapping that is about to go.
 pub(crate) fn give_back(start: NonNull<u8>) {
     this().ranges.retain(|range| range.start != start.as_ptr() as usize);
 }
@@ -127,7 +145,7 @@ thread_local! {
 
 /// Takes the lock: no other thread is in the middle of anything that it guards.
 extern "C" fn before_fork() {
-    let process = PROCESS.lock().unwrap_or_else(PoisonError::into_inner);
+    let process = locked();
     // A thread that forks while its thread-locals are destroyed keeps nothing: its child then waits for nobody, since
     // the guard is dropped here.
     let _ = FORKING.try_with(|forking| forking.replace(Some(process)));

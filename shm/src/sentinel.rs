@@ -172,11 +172,14 @@ impl Sentinel {
                 }
             });
         drop(signals);
-        started.ok()?;
-        match told.recv() {
-            Ok(thread) if thread != 0 && thread & !THREAD == 0 => Some(Self { head, thread, entries: 0 }),
-            _ => None,
-        }
+        let thread =
+            started.ok().and_then(|_| told.recv().ok()).filter(|thread| (1..=THREAD).contains(thread));
+        let Some(thread) = thread else {
+            // SAFETY: leaked above; the thread did not start, or has told that the kernel does not know the head.
+            drop(unsafe { Box::from_raw(head.as_ptr()) });
+            return None;
+        };
+        Some(Self { head, thread, entries: 0 })
     }
 }
 

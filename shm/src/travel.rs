@@ -6,8 +6,8 @@
 //! ```
 //!
 //! A descriptor that came from another process shares that process's open description, and with it its locks. So the
-//! receiver opens the file afresh through `/proc/self/fd`. It takes nothing but a sealed file in memory, and does not even
-//! open anything else: that could shrink under it, or stall it behind a file system of somebody's making.
+//! receiver opens the file afresh through `/proc/thread-self/fd`. It takes nothing but a sealed file in memory, and does
+//! not even open anything else: that could shrink under it, or stall it behind a file system of somebody's making.
 
 #![allow(unsafe_code)] // because a received descriptor's buffer is laid out by hand.
 

@@ -14,6 +14,8 @@ mod meets;
 mod party;
 #[path = "every_call/paths.rs"]
 mod paths;
+#[path = "every_call/rows.rs"]
+mod rows;
 #[path = "every_call/turns.rs"]
 mod turns;
 #[path = "every_call/verb.rs"]

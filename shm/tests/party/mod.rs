@@ -169,11 +169,21 @@ impl Numbers {
     }
 
     pub(crate) fn below(&mut self, limit: u64) -> u64 {
+        self.any() % limit
+    }
+
+    pub(crate) fn fill(&mut self, bytes: &mut [u8]) {
+        for chunk in bytes.chunks_mut(8) {
+            chunk.copy_from_slice(&self.any().to_le_bytes()[..chunk.len()]);
+        }
+    }
+
+    fn any(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % limit
+        mixed ^ (mixed >> 31)
     }
 }
 
@@ -292,6 +302,11 @@ impl Party {
         self.answers.recv_timeout(DEADLINE).expect("an answer from the other process")
     }
 
+    /// An answer that is there already.
+    pub(crate) fn heard(&mut self) -> Option<String> {
+        self.answers.try_recv().ok()
+    }
+
     pub(crate) fn ask(&mut self, line: &str) -> String {
         self.tell(line);
         self.hear()
@@ -301,6 +316,16 @@ impl Party {
     pub(crate) fn kill(&mut self) {
         let _ = self.child.kill();
         self.child.wait().unwrap();
+    }
+
+    /// Its process id.
+    pub(crate) fn id(&self) -> rustix::process::Pid {
+        rustix::process::Pid::from_child(&self.child)
+    }
+
+    /// Sends it a signal, and waits for nothing.
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
+        rustix::process::kill_process(self.id(), signal).unwrap();
     }
 
     /// Ends its input, and says whether it ended well.
@@ -329,6 +354,8 @@ impl Drop for Party {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        // A child that it forked has the same input and output, and ends with the one.
+        self.input = None;
         // So that the descriptor of its output is closed, too, when this returns.
         let _ = self.reader.take().map(JoinHandle::join);
     }

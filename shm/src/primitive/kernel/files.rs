@@ -49,9 +49,10 @@ pub(crate) fn reopen(descriptor: i32, read_only: bool) -> Result<OwnedFd> {
     rustix::fs::open(own_path(descriptor), access | OFlags::CLOEXEC | OFlags::NONBLOCK, Mode::empty())
 }
 
-/// The path under which this process sees one of its own descriptors.
+/// The path under which this process sees one of its own descriptors. It is the calling thread's: that of the process is
+/// its first thread's, and empty once that one has ended.
 fn own_path(descriptor: i32) -> String {
-    format!("/proc/self/fd/{descriptor}")
+    format!("/proc/thread-self/fd/{descriptor}")
 }
 
 /// What matters here of the file system that a file lies in.
