@@ -63,7 +63,8 @@ const TICK_ALONE: Duration = Duration::from_millis(20);
 /// The longest sleep as long as the ringers may not have learned that they have to fence.
 const TICK_UNFENCED: Duration = Duration::from_millis(1);
 
-/// A sleep begins at the bell alone, which is cheaper, and goes on beside the life word when it gets long.
+/// Where sleeps follow each other and are short, each begins at the bell alone, which is cheaper, and goes on beside the life
+/// word when it gets long.
 const FIRST: Duration = Duration::from_millis(8);
 
 /// [`EventCount::fences`]: a sleeper that sleeps again and again would rather have the ringer fence.
@@ -320,7 +321,7 @@ impl Sleeper {
         let until = |tick: Duration| Some(deadline.or_after(now, self.tick_max(tick)));
         let at_the_bell = |tick: Duration| kernel::sleep(&bell.state, ticket.state, until(tick));
         let slept = match beside {
-            Some(_) if is_first => at_the_bell(FIRST),
+            Some(_) if is_first && self.fencing == Fencing::Theirs => at_the_bell(FIRST),
             // A life word of 0 is one that nobody will mark.
             Some(life) if life.alive != 0 => {
                 let (here, there) = ((&bell.state, ticket.state), (life.word, life.alive));
