@@ -34,6 +34,8 @@ use std::time::Duration;
 pub struct Producer<T: Slot, L: Layout = Throughput> {
     side: L::Producer<T>,
     when_full: WhenFull,
+    /// A death was found when something else had to be said first.
+    owes_death: bool,
     party: Party,
 }
 
@@ -53,7 +55,7 @@ impl<T: Slot, L: Layout> Producer<T, L> {
         let side = L::Producer::attach(memory, capacity)
             .map_err(|corruption| OpenError::Attach(corruption.into()))?;
         let party = Party::sit(claim, Side::Producer, side.memory());
-        Ok(Self { side, when_full: WhenFull::Wait, party })
+        Ok(Self { side, when_full: WhenFull::Wait, owes_death: false, party })
     }
 
     /// The ring's region.
@@ -237,7 +239,10 @@ impl<T: Slot, L: Layout> Producer<T, L> {
                 Err(error) => match self.await_room(error, deadline) {
                     Ok(()) => {}
                     // What was sent is said first; the next call says why it ended.
-                    Err(_) if sent > 0 => return Ok(sent),
+                    Err(error) if sent > 0 => {
+                        self.owes_death |= error == SendError::PeerDead;
+                        return Ok(sent);
+                    }
                     Err(error) => return Err(error),
                 },
             }
@@ -348,6 +353,9 @@ impl<T: Slot, L: Layout> Producer<T, L> {
 
     /// After a look for room in vain: says more than that there is none, if there is more to say. `Ok` when room has come.
     fn why_full(&mut self, full: TrySendError) -> Result<(), TrySendError> {
+        if core::mem::take(&mut self.owes_death) {
+            return Err(TrySendError::PeerDead);
+        }
         if self.party.is_peer_well() {
             return Err(full);
         }
