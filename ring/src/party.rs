@@ -234,8 +234,7 @@ impl Party {
             self.is_at_home()?;
             let ticket = self.sleeper.prepare(door(&self.board, self.side));
             let (_, theirs) = seats(&self.board, self.side);
-            let region = self.claim.region();
-            match self.witness.look(region, theirs) {
+            match Witness::holder(self.claim.region(), theirs) {
                 Peer::Alive(_) => return Ok(()),
                 _ if deadline.has_passed() => return Err(Ending::TimedOut),
                 Peer::Dying => self.sleeper.doze(door(&self.board, self.side), ticket, DYING_LONG, deadline),

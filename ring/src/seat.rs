@@ -120,6 +120,22 @@ impl Witness {
         self.alive.map(|(_, owner)| owner)
     }
 
+    /// Does somebody sit there, alive or dying? Whoever died before, told or not, does not matter.
+    pub(crate) fn holder(region: &Region, word: &AtomicU64) -> Peer {
+        let seat = Seat::look(word);
+        match seat.owner().filter(|_| !seat.is_left()) {
+            Some(owner) => match region.standing(owner) {
+                Ok(Standing::Gone) => Peer::Absent,
+                Ok(Standing::Dying) => Peer::Dying,
+                Ok(Standing::Alive) => Peer::Alive(owner),
+                // As in `look`.
+                Err(_) if region.life(owner).is_some() => Peer::Alive(owner),
+                Err(_) => Peer::Absent,
+            },
+            None => Peer::Absent,
+        }
+    }
+
     /// Looks after the other side.
     pub(crate) fn look(&mut self, region: &Region, word: &AtomicU64) -> Peer {
         self.alive = None;
