@@ -147,7 +147,8 @@ impl Party {
         match self.witness.look(self.claim.region(), theirs) {
             Peer::Alive(_) | Peer::Dying => None,
             Peer::Absent => self.is_at_home().err(),
-            Peer::Died => Some(Ending::PeerDead),
+            // A forked child that was told of a death finds zeros, and not that death among them.
+            Peer::Died => self.is_at_home().err().or(Some(Ending::PeerDead)),
             Peer::Left => Some(Ending::Closed),
         }
     }

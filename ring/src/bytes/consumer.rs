@@ -313,6 +313,7 @@ impl Consumer {
     /// ```
     #[inline]
     pub fn try_peek(&mut self) -> Result<Peek<'_>, TryRecvError> {
+        self.party.is_here(&self.bytes.memory().control().freed.bell)?;
         let len = self.next()?;
         Ok(Peek { consumer: self, len })
     }
@@ -334,6 +335,7 @@ impl Consumer {
     /// [`RecvError::TimedOut`] or [`RecvError::Corrupt`].
     #[inline]
     pub fn peek_until(&mut self, deadline: impl Into<Deadline>) -> Result<Peek<'_>, RecvError> {
+        self.party.is_here(&self.bytes.memory().control().freed.bell)?;
         let len = self.next_until(deadline)?;
         Ok(Peek { consumer: self, len })
     }

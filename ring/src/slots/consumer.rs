@@ -295,6 +295,7 @@ impl<T: Slot, L: Layout> Consumer<T, L> {
     /// [`RecvError::TimedOut`] or [`RecvError::Corrupt`].
     #[inline]
     pub fn peek_until(&mut self, deadline: impl Into<Deadline>) -> Result<Peek<'_, T, L>, RecvError> {
+        self.party.is_here(&self.side.memory().control().freed.bell)?;
         if let Err(error) = self.there_are(1) {
             self.await_backlog(error, deadline.into())?;
         }
