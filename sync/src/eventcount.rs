@@ -307,7 +307,7 @@ impl Sleeper {
             // Taken back.
             (self.fencing, self.sleeps) = (Fencing::Heavy, 0);
         }
-        self.sleeps += 1;
+        self.sleeps = self.sleeps.saturating_add(1);
         // S3. Pairs with the light fence in `Ringer::is_needed`.
         if kernel::heavy_fence() {
             return Ticket { state };
