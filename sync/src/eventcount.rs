@@ -28,9 +28,9 @@
 //! sleeps again and again, and has a single ringer, does so as well, since a fence for each publication is then the cheaper
 //! one: `fences` is [`WANTED`]. A ringer learns of it in its next ring, by which the word leaves the even value that it was
 //! given after the question; from then on the sleeper does without the heavy fence, and until then it goes on with it, or,
-//! where it has none, sleeps in slices of a millisecond. (Where fences are needed and there are several ringers, those that have not
-//! rung yet delay it by one slice of twenty.) A ringer that has fenced many times while nobody slept takes what is wanted
-//! back:
+//! where it has none, sleeps in slices of a millisecond. (Where fences are needed and there are several ringers, those that
+//! have not rung yet delay it by one slice of twenty.) A ringer that has fenced many times while nobody slept takes what is
+//! wanted back:
 //!
 //! ```text
 //!   sleeper    word even ─ full fence ─ fences = 0? then S3 after all        ringer    fences = 0 ─ full fence ─ light from now on
