@@ -238,7 +238,7 @@ impl Party {
         Ok(())
     }
 
-    /// Waits until somebody sits on the other side.
+    /// Waits until somebody alive sits on the other side. Deaths stay to be told.
     pub(crate) fn await_peer(&mut self, deadline: Deadline) -> Result<(), Ending> {
         loop {
             if !self.is_at_home() {
@@ -247,7 +247,7 @@ impl Party {
             let ticket = self.sleeper.prepare(door(&self.board, self.side));
             let (_, theirs) = seats(&self.board, self.side);
             let region = self.claim.region();
-            match self.witness.look(region, theirs) {
+            match self.witness.holder(region, theirs) {
                 Peer::Alive(_) => return Ok(()),
                 _ if deadline.has_passed() => return Err(Ending::TimedOut),
                 Peer::Dying => self.sleeper.doze(door(&self.board, self.side), ticket, DYING_LONG, deadline),

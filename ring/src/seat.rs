@@ -120,18 +120,21 @@ impl Witness {
         self.alive.map(|(_, owner)| owner)
     }
 
-    /// Looks after the other side.
+    /// Looks after the other side, with the deaths that have not been told first.
     pub(crate) fn look(&mut self, region: &Region, word: &AtomicU64) -> Peer {
+        let seat = Seat::look(word);
+        if self.counted(seat) == self.told { self.holder(region, word) } else { Peer::Died }
+    }
+
+    /// How it stands with whoever sits there now.
+    pub(crate) fn holder(&mut self, region: &Region, word: &AtomicU64) -> Peer {
         self.alive = None;
         let mut seat = Seat::look(word);
         // Each further round is a change of holder meanwhile. A stranger could change it for ever.
         for _ in 0..4 {
-            let is_mourned = seat.owner().is_some() && seat.owner() == self.mourned;
-            let counted = seat.deaths().wrapping_add(u16::from(is_mourned)) & DEATHS_MAX;
-            if counted != self.told {
-                return Peer::Died;
-            }
-            let Some(owner) = seat.owner().filter(|_| !is_mourned) else { return Peer::Absent };
+            let Some(owner) = seat.owner().filter(|&owner| self.mourned != Some(owner)) else {
+                return Peer::Absent;
+            };
             if seat.is_left() {
                 return Peer::Left;
             }
@@ -153,12 +156,16 @@ impl Witness {
         Peer::Absent
     }
 
+    /// Deaths that the word shows: those that successors counted, and that of the holder if it was told.
+    fn counted(&self, seat: Seat) -> u16 {
+        let is_mourned = seat.owner().is_some() && seat.owner() == self.mourned;
+        seat.deaths().wrapping_add(u16::from(is_mourned)) & DEATHS_MAX
+    }
+
     /// Remembers that a death was told.
     pub(crate) fn tell(&mut self, word: &AtomicU64) {
         let seat = Seat::look(word);
-        let is_mourned = seat.owner().is_some() && seat.owner() == self.mourned;
-        let counted = seat.deaths().wrapping_add(u16::from(is_mourned)) & DEATHS_MAX;
-        if counted == self.told {
+        if self.counted(seat) == self.told {
             // Not counted by a successor: it is the holder's whom the word names.
             self.mourned = seat.owner();
         }

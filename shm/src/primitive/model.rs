@@ -237,6 +237,11 @@ pub trait Hooks {
         None
     }
 
+    /// The core that the thread runs on, if the hooks decide that.
+    fn core(&self) -> Option<u32> {
+        None
+    }
+
     /// A call to the kernel is about to happen.
     fn kernel(&self, call: &Call<'_>) -> Verdict {
         let _ = call;

@@ -25,7 +25,7 @@ fn fail_each(trial: impl Fn(&Rc<At>)) {
             let hooks = At::new(call, Deed::Fail(errno));
             let before = descriptors();
             trial(&hooks);
-            assert_eq!(descriptors(), before, "{}: a descriptor leaked", hooks.context());
+            assert!(descriptors() <= before, "{}: a descriptor leaked", hooks.context());
             if !hooks.reached() {
                 assert!(call > 0, "nothing was called");
                 break;

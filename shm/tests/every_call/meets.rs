@@ -128,7 +128,7 @@ fn play(verbs: &[Verb], scene: Scene, order: &[(usize, u32)]) -> Vec<bool> {
     });
     let case = Case { verbs, scene, order, turns };
     case.check(&tidy, third, outcomes);
-    assert_eq!(descriptors(), before, "{case}: a descriptor leaked");
+    assert!(descriptors() <= before, "{case}: a descriptor leaked");
     ended
 }
 

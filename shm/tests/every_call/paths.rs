@@ -178,7 +178,7 @@ fn a_failed_call_of_a_verb_on_a_path_leaves_nothing_that_trips() {
                 let hooks = At::new(call, Deed::Fail(errno));
                 let before = descriptors();
                 trial(verb, scene, drafts, &directory, &hooks);
-                assert_eq!(descriptors(), before, "{}: a descriptor leaked", hooks.context());
+                assert!(descriptors() <= before, "{}: a descriptor leaked", hooks.context());
                 if !hooks.reached() {
                     assert!(call > 0, "nothing was called");
                     break;

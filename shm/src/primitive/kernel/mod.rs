@@ -158,6 +158,10 @@ pub fn cores() -> usize {
 /// ```
 #[must_use]
 pub fn this_core() -> u32 {
+    #[cfg(feature = "model")]
+    if let Some(core) = super::model::installed().and_then(|hooks| hooks.core()) {
+        return core;
+    }
     // SAFETY: asks for a number; touches no memory of ours.
     let core = unsafe { libc::sched_getcpu() };
     u32::try_from(core).unwrap_or(0)
