@@ -149,8 +149,9 @@ impl Party {
         let (_, theirs) = seats(&self.board, self.side);
         match self.witness.look(self.claim.region(), theirs) {
             Peer::Alive(_) | Peer::Dying => None,
+            // A forked child finds zeros: nobody there, or not the death among them that it was told of.
             Peer::Absent => (!self.is_at_home()).then_some(Ending::Forked),
-            Peer::Died => Some(Ending::PeerDead),
+            Peer::Died => Some(if self.is_at_home() { Ending::PeerDead } else { Ending::Forked }),
             Peer::Left => Some(Ending::Closed),
         }
     }
@@ -249,8 +250,7 @@ impl Party {
             }
             let ticket = self.sleeper.prepare(door(&self.board, self.side));
             let (_, theirs) = seats(&self.board, self.side);
-            let region = self.claim.region();
-            match self.witness.holder(region, theirs) {
+            match self.witness.holder(self.claim.region(), theirs) {
                 Peer::Alive(_) => return Ok(()),
                 _ if deadline.has_passed() => return Err(Ending::TimedOut),
                 Peer::Dying => self.sleeper.doze(door(&self.board, self.side), ticket, DYING_LONG, deadline),

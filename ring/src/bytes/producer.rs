@@ -133,7 +133,7 @@ impl Producer {
     ///
     /// # Errors
     ///
-    /// [`SendError::TooLong`] or [`SendError::Corrupt`]; nothing was sent.
+    /// [`SendError`], but not `TimedOut`; nothing was sent.
     #[inline]
     pub fn send(&mut self, message: &[u8]) -> Result<(), SendError> {
         self.send_until(message, Deadline::NEVER)
@@ -195,7 +195,7 @@ impl Producer {
     ///
     /// # Errors
     ///
-    /// [`SendError::TooLong`] or [`SendError::Corrupt`].
+    /// [`SendError`], but not `TimedOut`.
     #[inline]
     pub fn reserve(&mut self, len: usize) -> Result<Reservation<'_>, SendError> {
         self.reserve_until(len, Deadline::NEVER)
