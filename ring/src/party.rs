@@ -76,8 +76,7 @@ impl Party {
         let witness = Witness::of(theirs);
         let mut ringer = Ringer::at(bell(&board, side));
         seat::take(ours, claim.owner());
-        // Not only if somebody sleeps for certain: in a new ring the bell does not know.
-        ringer.wake(bell(&board, side));
+        ringer.ring(bell(&board, side));
         let (pace, sleeper) = (Pace::new(WaitStrategy::default()), Sleeper::of_one_ringer());
         Self { side, pace, ringer, sleeper, witness, claim, board }
     }
@@ -107,7 +106,7 @@ impl Party {
     #[cold]
     #[inline(never)]
     fn ring_after_all(&mut self, bell: &EventCount) -> bool {
-        if self.region().is_forked() {
+        if self.region().is_known_forked() {
             return false;
         }
         self.ringer.wake(bell);
@@ -126,13 +125,13 @@ impl Party {
     #[cold]
     #[inline(never)]
     fn is_at_home(&self) -> bool {
-        !self.region().is_forked()
+        !self.region().is_known_forked()
     }
 
     /// Why something in the region cannot be: because it is not there, in a forked child.
     #[cold]
     pub(crate) fn explain(&self, corruption: Corruption) -> Ending {
-        if self.region().is_forked() { Ending::Forked } else { Ending::Corrupt(corruption) }
+        if self.region().is_known_forked() { Ending::Forked } else { Ending::Corrupt(corruption) }
     }
 
     /// After a try that found nothing: is there a reason to say more than that? No system call if there is none.
@@ -264,7 +263,7 @@ impl Party {
 
 impl Drop for Party {
     fn drop(&mut self) {
-        if self.region().is_forked() {
+        if self.region().is_known_forked() {
             return;
         }
         let (ours, _) = seats(&self.board, self.side);

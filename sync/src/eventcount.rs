@@ -325,7 +325,7 @@ impl Sleeper {
 
     /// Sleeps (S5) until the bell is rung, the owner of the life word beside it dies, the deadline passes, or the tick does
     /// that is the insurance against wakers that died: whatever it was, the caller looks again. `is_first`: it has not slept
-    /// in this wait yet. True when a long sleep ended by the tick, or by the deadline: then it is time to look closely.
+    /// in this wait yet. True when nothing came before the tick or the deadline: then it is time to look closely.
     pub fn sleep(
         &mut self,
         bell: &EventCount,
@@ -337,8 +337,9 @@ impl Sleeper {
         let now = kernel::now();
         let until = |tick: Duration| Some(deadline.or_after(now, self.tick_max(tick)));
         let at_the_bell = |tick: Duration| kernel::sleep(&bell.state, ticket.state, until(tick));
+        let is_short = is_first && beside.is_some() && self.fencing == Fencing::Theirs;
         let slept = match beside {
-            Some(_) if is_first && self.fencing == Fencing::Theirs => at_the_bell(FIRST),
+            _ if is_short => at_the_bell(FIRST),
             // A life word of 0 is one that nobody will mark.
             Some(life) if life.alive != 0 => {
                 let (here, there) = ((&bell.state, ticket.state), (life.word, life.alive));
@@ -356,7 +357,7 @@ impl Sleeper {
             // A long sleep: fences for each publication would not pay now.
             self.sleeps = 0;
         }
-        slept == Wake::TimedOut && !is_first
+        slept == Wake::TimedOut && !is_short
     }
 
     /// Sleeps no longer than `slice`, for whoever waits for something that rings no bell.

@@ -268,6 +268,9 @@ impl Producer {
     fn append_after_all(&mut self, message: &[u8]) -> Result<(), TrySendError> {
         match self.claim_after_all(message.len()) {
             Err(TrySendError::Full { .. }) if self.when_full == WhenFull::DropNewest => {
+                if !self.is_here() {
+                    return Err(TrySendError::Forked);
+                }
                 count_dropped(self.bytes.memory().control(), 1);
             }
             answer => {

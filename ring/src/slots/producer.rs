@@ -357,6 +357,9 @@ impl<T: Slot, L: Layout> Producer<T, L> {
     fn is_to_drop(&mut self) -> Result<bool, TrySendError> {
         match self.look_for_room(1) {
             Err(TrySendError::Full { .. }) if self.when_full == WhenFull::DropNewest => {
+                if !self.is_here() {
+                    return Err(TrySendError::Forked);
+                }
                 self.drop_newest(1);
                 Ok(true)
             }
