@@ -74,7 +74,7 @@ fn assert_figures(rows: &[Value]) {
 fn round_trips_have_their_percentiles_and_equal_rows() {
     let (output, rows) = rows("latency", &["latency: mailbox"]);
     assert_figures(&rows);
-    assert_eq!(texts(&rows, "system"), ["mailbox", "mailbox (again)", "mailbox, no hint"]);
+    assert_eq!(texts(&rows, "system"), ["mailbox", "mailbox (again)", "mailbox, 56 B", "mailbox, no hint"]);
     assert_eq!(texts(&rows[..5], "metric"), ["p50", "p99", "p99.9", "max", "mean"]);
     assert_eq!(texts(&rows, "unit"), ["ns"]);
     let report = String::from_utf8(output.stdout).unwrap();
@@ -101,7 +101,7 @@ fn round_trips_that_sleep_are_made_on_two_cores_and_on_one() {
     assert_figures(&rows);
     assert_eq!(texts(&rows, "group"), ["wakeup"]);
     assert_eq!(texts(&rows, "case"), ["64 B round trip, apart", "64 B round trip, together"]);
-    for system in ["futex", "futex (again)", "eventfd", "pipe", "unix socket"] {
+    for system in ["futex", "futex (again)", "ringway slots, sleeping", "eventfd", "pipe", "unix socket"] {
         assert_eq!(rows.iter().filter(|row| row["system"] == system).count(), 2 * 5, "{system}");
     }
     let report = String::from_utf8(output.stdout).unwrap();
@@ -114,7 +114,7 @@ fn deaths_are_known_on_idle_and_on_busy_cores() {
     assert_figures(&rows);
     assert_eq!(texts(&rows, "case"), ["killed peer, idle", "killed peer, busy"]);
     assert_eq!(texts(&rows[..4], "metric"), ["p50", "p99", "max", "mean"]);
-    for system in ["robust futex", "pidfd", "pipe"] {
+    for system in ["robust futex", "ringway", "pidfd", "pipe"] {
         assert_eq!(rows.iter().filter(|row| row["system"] == system).count(), 2 * 4, "{system}");
     }
 }
@@ -123,7 +123,7 @@ fn deaths_are_known_on_idle_and_on_busy_cores() {
 fn a_wait_for_nothing_takes_little_processor_time() {
     let (_, rows) = rows("blocked", &["blocked: "]);
     assert_figures(&rows);
-    assert_eq!(texts(&rows, "system"), ["futex", "pipe"]);
+    assert_eq!(texts(&rows, "system"), ["futex", "ringway", "pipe"]);
     assert_eq!(texts(&rows, "unit"), ["ns/s"]);
     // A party that polls uses all of its core. How little is little is not for a shortened run to say.
     assert!(rows.iter().all(|row| row["median"].as_f64().unwrap() < 0.5e9), "{rows:?}");

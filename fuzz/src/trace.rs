@@ -34,6 +34,8 @@ pub enum What {
     },
     /// A fence.
     Fence(Ordering),
+    /// A light fence, which the heavy fence of another process makes a full one.
+    LightFence,
     /// A copy of payload bytes.
     Copy {
         /// Where the shared bytes are.
@@ -70,6 +72,10 @@ impl Hooks for Recorder {
         self.push(What::Fence(order), Some(site));
     }
 
+    fn light_fence(&self, site: &'static Location<'static>) {
+        self.push(What::LightFence, Some(site));
+    }
+
     fn copy(&self, copy: &Copy) {
         copy.perform();
         let (place, len, into_region) = (locate(copy.address()), copy.len(), copy.is_into_region());
@@ -98,7 +104,7 @@ impl Hooks for Recorder {
 /// let mut tx = slots::Producer::<u64>::attach(&region)?;
 /// let (sent, events) = ringway_fuzz::trace(|| tx.try_send(&7));
 /// assert!(sent.is_ok());
-/// assert_eq!(events.len(), 2, "the slot, then the position: {events:?}");
+/// assert_eq!(events.len(), 4, "the slot, the position, a light fence, a look at the door: {events:?}");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn trace<R>(code: impl FnOnce() -> R) -> (R, Vec<Event>) {
@@ -124,6 +130,7 @@ impl fmt::Display for Event {
                 other => ("change", place(at), format!("{order:?} {other:?} -> {value}")),
             },
             What::Fence(order) => ("fence", String::new(), format!("{order:?}")),
+            What::LightFence => ("fence", String::new(), "light".to_owned()),
             What::Copy { place: at, len, into_region: true } => {
                 ("copy in", place(at), format!("{len} bytes"))
             }

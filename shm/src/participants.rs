@@ -468,7 +468,11 @@ impl Region {
 
     /// Fails in a forked child, which would take zeros for the rows.
     fn is_at_home(&self) -> Result<(), SystemError> {
-        if self.is_forked() { Err(SystemError::new("asking for an owner", Errno::BADF)) } else { Ok(()) }
+        if self.is_known_forked() {
+            Err(SystemError::new("asking for an owner", Errno::BADF))
+        } else {
+            Ok(())
+        }
     }
 
     /// Is an unmarked life word that of somebody alive? Not to a reader of a file, who could mark nothing when it came.

@@ -122,8 +122,10 @@ fn a_wait_in_vain_fences_and_sleeps_once<K: Kind>(_: &str) {
     rx.set_wait_strategy(WaitStrategy::Sleep);
     let (said, calls) = watched(|| rx.recv_until(Duration::from_millis(2).into()));
     assert!(said.is_err());
-    // A sleep may end early, for no reason; then there is another round.
-    let rounds = calls.chunks(2).all(|round| round == [Seen::HeavyFence, Seen::Sleep]);
-    assert!(rounds && !calls.is_empty() && calls.len() < 20, "{calls:?}");
+    // A sleep may end early, for no reason; then there is another round. One that ends by the clock is followed by a question
+    // to the other side's lock.
+    let kept: Vec<&Seen> = calls.iter().filter(|call| **call != Seen::Else).collect();
+    let rounds = kept.chunks(2).all(|round| round == [&Seen::HeavyFence, &Seen::Sleep]);
+    assert!(rounds && !kept.is_empty() && calls.len() < 30, "{calls:?}");
     drop(tx);
 }
