@@ -4,10 +4,11 @@
 
 mod fixture;
 
+use fixture::kinds::{Kind, Receives, Said, Sends, Side, for_each_kind};
 use fixture::raw::{ARRIVED, FREED, Raw};
 use fixture::{LIMIT, config, in_time};
 use ringway::bytes::{self, Consumer, Messages, Producer};
-use ringway::{Deadline, RecvError, Region, SendError, TryRecvError, TrySendError, slots};
+use ringway::{Deadline, RecvError, Region, SendError, TryRecvError, TrySendError, WaitStrategy, slots};
 use std::fmt::Debug;
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
@@ -275,4 +276,73 @@ fn a_forgotten_batch_does_not_keep_a_full_ring_full_for_ever() {
         assert_eq!(message, [expected; 210]);
     }
     assert_eq!(tx.try_send(&[3; 2040]), Ok(()));
+}
+
+for_each_kind! {
+    no_time_at_all_looks_once_by_every_verb
+    a_moment_in_the_past_is_no_time_at_all
+    a_far_deadline_waits_as_long_as_it_takes
+}
+
+fn no_time_at_all_looks_once_by_every_verb<K: Kind>(_: &str) {
+    let region = K::anonymous(4);
+    let mut rx = K::Rx::attach(&region).unwrap();
+    let nothing = |rx: &mut K::Rx| {
+        for (verb, call) in K::Rx::WAITS {
+            assert_eq!(call(rx, Duration::ZERO), Said::Nothing, "{verb}");
+        }
+        assert_eq!(rx.try_recv(), Err(TryRecvError::Empty));
+    };
+    nothing(&mut rx);
+    assert_eq!(rx.await_peer(Duration::ZERO.into()), Said::Nothing);
+    let mut tx = K::Tx::attach(&region).unwrap();
+    assert_eq!(rx.await_peer(Duration::ZERO.into()), Said::Done);
+    nothing(&mut rx);
+    for (verb, call) in K::Rx::WAITS {
+        while tx.try_send(1).is_ok() {}
+        assert_eq!(call(&mut rx, Duration::ZERO), Said::Done, "{verb}: what is there is received");
+    }
+    while tx.try_send(1).is_ok() {}
+    let before = Raw::new(&region).all();
+    for (verb, call) in K::Tx::WAITS {
+        assert_eq!(call(&mut tx, Duration::ZERO), Said::Nothing, "{verb}");
+    }
+    assert!(Raw::new(&region).all() == before, "what is not waited for announces no sleep");
+    for (verb, call) in K::Tx::WAITS {
+        while rx.try_recv().is_ok() {}
+        assert_eq!(call(&mut tx, Duration::ZERO), Said::Done, "{verb}: what fits is sent");
+    }
+}
+
+fn a_moment_in_the_past_is_no_time_at_all<K: Kind>(_: &str) {
+    let region = K::anonymous(4);
+    let (mut tx, mut rx) = (K::Tx::attach(&region).unwrap(), K::Rx::attach(&region).unwrap());
+    let now = Instant::now();
+    for past in [Some(now), now.checked_sub(SHORT), now.checked_sub(LIMIT)].into_iter().flatten() {
+        assert_eq!(rx.recv_until(past.into()), Err(RecvError::TimedOut));
+        tx.send_until(7, past.into()).unwrap();
+        assert_eq!(rx.recv_until(past.into()), Ok(7));
+        while tx.try_send(1).is_ok() {}
+        assert_eq!(tx.send_until(7, past.into()), Err(SendError::TimedOut));
+        while rx.try_recv().is_ok() {}
+    }
+}
+
+fn a_far_deadline_waits_as_long_as_it_takes<K: Kind>(_: &str) {
+    let century = Duration::from_secs(100 * 365 * 24 * 3600);
+    for far in [century, Duration::from_secs(u64::MAX / 4), Duration::MAX] {
+        for strategy in [WaitStrategy::Spin, WaitStrategy::SpinThenSleep, WaitStrategy::Sleep] {
+            let region = K::anonymous(2);
+            let (mut tx, mut rx) = (K::Tx::attach(&region).unwrap(), K::Rx::attach(&region).unwrap());
+            rx.set_wait_strategy(strategy);
+            tx.set_wait_strategy(strategy);
+            let wait = move || (rx.recv_until(far.into()), rx);
+            let (said, mut rx) = released(wait, || tx.try_send(7).unwrap());
+            assert_eq!(said, Ok(7), "{far:?}");
+            while tx.try_send(1).is_ok() {}
+            let wait = move || (tx.send_until(8, far.into()), tx);
+            let (said, _tx) = released(wait, || assert_eq!(rx.try_recv(), Ok(1)));
+            assert_eq!(said, Ok(()), "{far:?}");
+        }
+    }
 }
