@@ -132,13 +132,16 @@ fn receive_inherited(records: &str, answers: &str) -> Outcome {
 fn send_by_name(name: &str, path: &Path) -> Outcome {
     let file = open(path)?;
     let refused = |error| refused(name, "sender", error);
-    let mut records = bytes::Producer::open_or_create(name, &config()).map_err(refused)?;
-    let answers = bytes::Consumer::open_or_create(answers_of(name), &config()).map_err(refused)?;
-    if !records.has_consumer()? {
+    loop {
+        let mut records = bytes::Producer::open_or_create(name, &config()).map_err(refused)?;
+        let answers = bytes::Consumer::open_or_create(answers_of(name), &config()).map_err(refused)?;
+        if records.has_consumer()? {
+            return Sender { records, answers, number: draw(), sent: 0 }.send(file, path);
+        }
         println!("waiting for a receiver: transfer receive {name}");
+        // And then in afresh: these handles would also tell of the deaths of receivers before the one that has come.
         records.await_consumer()?;
     }
-    Sender { records, answers, number: draw(), sent: 0 }.send(file, path)
 }
 
 fn receive_by_name(name: &str, out: Option<&Path>) -> Outcome {
@@ -305,8 +308,8 @@ impl Receiver {
         if is_equal {
             output.map_or(Ok(()), Output::keep)?;
         }
-        println!("received {}  {} bytes", hex(&digest), self.received);
         put(&mut self.answers, ANSWER, number, &digest)?;
+        println!("received {}  {} bytes", hex(&digest), self.received);
         if is_equal { Ok(()) } else { Err("the digests differ".into()) }
     }
 
