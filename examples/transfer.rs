@@ -11,8 +11,11 @@
 //!
 //! Whichever end dies (`kill -9`, Ctrl-C, a closed terminal) or gives up, the other one is told by the ring: it ends with
 //! one line that says so and a failure. An end that is only stopped is waited for; no time-out guesses. The rings go with
-//! the last end, so their names are free at once. A producer is told of its consumer only when the ring is full, so the
-//! sender looks at the ring of answers before each record: a receiver that is gone is gone there too.
+//! the last end, so their names are free at once (when both ends are killed together, to whoever comes next).
+//!
+//! A producer is told of its consumer only when the ring is full. So the sender looks at the ring of answers before each
+//! record: a receiver that is gone is gone there too. (It looks when it has read a piece of FILE. One that waits for a
+//! silent pipe is told when the pipe speaks.)
 //!
 //! Half a file is never taken for a whole one. Each record bears the number that its sender drew; a receiver takes records of
 //! one number only, from a `begin` to an `end` with the digest of all in between, and passes over what a sender before
