@@ -20,7 +20,7 @@ const OVERHEAD: Duration = Duration::from_millis(20);
 
 /// Rounds of round trips, and how long each times. They are many and short, because two parties that poll fall into a
 /// rhythm that lasts as long as the sample, and not into the same one each time.
-const TRIP_ROUNDS: u32 = 21;
+const TRIP_ROUNDS: u32 = 19;
 const TRIP_TIMED: Duration = Duration::from_millis(25);
 
 /// Rounds of flows, and what bounds the time of each.

@@ -76,8 +76,7 @@ impl Party {
         let witness = Witness::of(theirs);
         let mut ringer = Ringer::at(bell(&board, side));
         seat::take(ours, claim.owner());
-        // Not only if somebody sleeps for certain: in a new ring the bell does not know.
-        ringer.wake(bell(&board, side));
+        ringer.ring(bell(&board, side));
         let (pace, sleeper) = (Pace::new(WaitStrategy::default()), Sleeper::of_one_ringer());
         Self { side, pace, ringer, sleeper, witness, claim, board }
     }
@@ -107,7 +106,7 @@ impl Party {
     #[cold]
     #[inline(never)]
     fn ring_after_all(&mut self, bell: &EventCount) -> bool {
-        if self.region().is_forked() {
+        if self.region().is_known_forked() {
             return false;
         }
         self.ringer.wake(bell);
@@ -126,13 +125,13 @@ impl Party {
     #[cold]
     #[inline(never)]
     fn is_at_home(&self) -> bool {
-        !self.region().is_forked()
+        !self.region().is_known_forked()
     }
 
     /// Why something in the region cannot be: because it is not there, in a forked child.
     #[cold]
     pub(crate) fn explain(&self, corruption: Corruption) -> Ending {
-        if self.region().is_forked() { Ending::Forked } else { Ending::Corrupt(corruption) }
+        if self.region().is_known_forked() { Ending::Forked } else { Ending::Corrupt(corruption) }
     }
 
     /// After a try that found nothing: is there a reason to say more than that? No system call if there is none.
@@ -149,8 +148,9 @@ impl Party {
         let (_, theirs) = seats(&self.board, self.side);
         match self.witness.look(self.claim.region(), theirs) {
             Peer::Alive(_) | Peer::Dying => None,
+            // A forked child finds zeros: nobody there, or not the death among them that it was told of.
             Peer::Absent => (!self.is_at_home()).then_some(Ending::Forked),
-            Peer::Died => Some(Ending::PeerDead),
+            Peer::Died => Some(if self.is_at_home() { Ending::PeerDead } else { Ending::Forked }),
             Peer::Left => Some(Ending::Closed),
         }
     }
@@ -194,7 +194,10 @@ impl Party {
         }
         let core = kernel::this_core();
         self.claim.participant().runs_on(core);
-        let peers = self.witness.last_alive().and_then(|owner| self.region().last_core(owner));
+        // In one process both sides have one row, which says where one of them is.
+        let ours = self.claim.owner();
+        let peers = self.witness.last_alive().filter(|&owner| owner != ours);
+        let peers = peers.and_then(|owner| self.region().last_core(owner));
         match waiting.wait.check(peers == Some(core)) {
             Next::Look => Ok(()),
             Next::TimedOut => Err(Ending::TimedOut),
@@ -246,8 +249,7 @@ impl Party {
             }
             let ticket = self.sleeper.prepare(door(&self.board, self.side));
             let (_, theirs) = seats(&self.board, self.side);
-            let region = self.claim.region();
-            match self.witness.holder(region, theirs) {
+            match self.witness.holder(self.claim.region(), theirs) {
                 Peer::Alive(_) => return Ok(()),
                 _ if deadline.has_passed() => return Err(Ending::TimedOut),
                 Peer::Dying => self.sleeper.doze(door(&self.board, self.side), ticket, DYING_LONG, deadline),
@@ -261,7 +263,7 @@ impl Party {
 
 impl Drop for Party {
     fn drop(&mut self) {
-        if self.region().is_forked() {
+        if self.region().is_known_forked() {
             return;
         }
         let (ours, _) = seats(&self.board, self.side);

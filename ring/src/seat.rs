@@ -145,7 +145,8 @@ impl Witness {
             let again = Seat::look(word);
             match standing {
                 Standing::Alive => {
-                    self.alive = Some((seat, owner));
+                    // All is well only if there is nothing to tell, either.
+                    self.alive = (self.counted(seat) == self.told).then_some((seat, owner));
                     return Peer::Alive(owner);
                 }
                 Standing::Dying => return Peer::Dying,

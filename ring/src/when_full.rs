@@ -35,7 +35,8 @@ pub enum WhenFull {
     #[default]
     Wait,
     /// Drop the message that is to be sent, count it, and say `Ok`. The sending verbs never wait then, and never say that
-    /// the ring is full. Those that reserve do as with [`Wait`](Self::Wait).
+    /// the ring is full. Those that reserve say or wait as with [`Wait`](Self::Wait), but their tries tell of no end of the
+    /// consumer.
     DropNewest,
 }
 

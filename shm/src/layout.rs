@@ -140,8 +140,8 @@ pub struct Row {
     /// Generation in the upper half, one of [`FREE`], [`PROCESS`], [`THREAD`] in the lower. The generation goes up by one
     /// each time the row is claimed.
     pub word: AtomicU64,
-    /// The life word: 0, or the thread number of the owner's sentinel with bit 31 set, to which the kernel adds bit 30 when
-    /// the owner dies. 0 in a live row: nobody will mark it.
+    /// The life word: 0, or the thread number of the owner's sentinel with bit 31 set, which the kernel replaces by bits 31
+    /// and 30 when the owner dies. 0 in a live row: nobody will mark it.
     pub life: AtomicU32,
     /// The core on which the owner last waited or woke somebody, plus one; 0 when it has done neither yet.
     pub core: AtomicU32,

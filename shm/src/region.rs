@@ -256,6 +256,13 @@ impl Region {
     /// Are we in a child of the process that opened it? Then nothing of the region is here: open it afresh.
     #[must_use]
     pub fn is_forked(&self) -> bool {
+        self.home.is_elsewhere()
+    }
+
+    /// The same, without a system call, for whoever asks often. It does not know a child that was made by a bare `clone`,
+    /// where no handler of `fork` ran; that one has no memory of the region to ask about.
+    #[must_use]
+    pub fn is_known_forked(&self) -> bool {
         self.home.is_forked()
     }
 

@@ -26,11 +26,11 @@
 //!
 //! **Or asks for fences.** A sleeper whose heavy fence is refused asks the ringers to fence: `fences` is [`NEEDED`]. One that
 //! sleeps again and again, and has a single ringer, does so as well, since a fence for each publication is then the cheaper
-//! one: `fences` is [`WANTED`]. A ringer learns of it in its next ring, by which the word leaves the even value that it had at
-//! the question; from then on the sleeper does without the heavy fence, and until then it goes on with it, or, where it
-//! has none, sleeps in slices of a millisecond. (Where fences are needed and there are several ringers, those that have not
-//! rung yet delay it by one slice of twenty.) A ringer that has fenced many times while nobody slept takes what is wanted
-//! back:
+//! one: `fences` is [`WANTED`]. A ringer learns of it in its next ring, by which the word leaves the even value that it was
+//! given after the question; from then on the sleeper does without the heavy fence, and until then it goes on with it, or,
+//! where it has none, sleeps in slices of a millisecond. (Where fences are needed and there are several ringers, those that
+//! have not rung yet delay it by one slice of twenty.) A ringer that has fenced many times while nobody slept takes what is
+//! wanted back:
 //!
 //! ```text
 //!   sleeper    word even ─ full fence ─ fences = 0? then S3 after all        ringer    fences = 0 ─ full fence ─ light from now on
@@ -63,7 +63,8 @@ const TICK_ALONE: Duration = Duration::from_millis(20);
 /// The longest sleep as long as the ringers may not have learned that they have to fence.
 const TICK_UNFENCED: Duration = Duration::from_millis(1);
 
-/// A sleep begins at the bell alone, which is cheaper, and goes on beside the life word when it gets long.
+/// Where sleeps follow each other and are short, each begins at the bell alone, which is cheaper, and goes on beside the life
+/// word when it gets long.
 const FIRST: Duration = Duration::from_millis(8);
 
 /// [`EventCount::fences`]: a sleeper that sleeps again and again would rather have the ringer fence.
@@ -126,6 +127,20 @@ impl EventCount {
     pub fn is_quiet(&self) -> bool {
         // Relaxed: the fences order it after the publication (R2, S3).
         self.state.load(Ordering::Relaxed) & 1 == 1
+    }
+
+    /// S2: the even word.
+    fn make_even(&self) -> u32 {
+        let mut state = self.state.load(Ordering::Relaxed);
+        while state & 1 == 1 {
+            // Relaxed: the fence behind it orders it before the look.
+            let even = state.wrapping_add(1);
+            match self.state.compare_exchange_weak(state, even, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => return even,
+                Err(found) => state = found,
+            }
+        }
+        state
     }
 }
 
@@ -191,7 +206,7 @@ impl Ringer {
         if state & 1 == 0 && bell.state.compare_exchange(state, odd, order, order).is_ok() {
             kernel::wake(&bell.state);
         }
-        // A sleeper that raised it before it slept is seen, since it saw our change of the state after that. Acquire: of
+        // A sleeper that raised it before the word was even is seen, since we changed that even word before this. Acquire: of
         // several ringers, one that reads here what another took back is behind that one's fence.
         self.fences = self.is_alone || bell.fences.load(Ordering::Acquire) != 0;
     }
@@ -237,9 +252,9 @@ pub struct Sleeper {
 enum Fencing {
     /// We do, for the ringers as well.
     Heavy,
-    /// We do, but have asked the ringer to, when the word was this.
+    /// We do, but have asked the ringer to, before the word was this.
     Wanted(u32),
-    /// We cannot, and have asked the ringers to, when the word was this.
+    /// We cannot, and have asked the ringers to, before the word was this.
     Needed(u32),
     /// The ringers do.
     Theirs,
@@ -258,7 +273,8 @@ impl Sleeper {
         Self { fencing: Fencing::Heavy, has_one_ringer: false, sleeps: 0 }
     }
 
-    /// One whose eventcount has one ringer at a time.
+    /// One whose eventcount has one ringer at a time, and no sleeper beside it that may ask for fences: the answer to one
+    /// would pass for an answer to the other.
     #[must_use]
     pub fn of_one_ringer() -> Self {
         Self { has_one_ringer: true, ..Self::new() }
@@ -266,16 +282,19 @@ impl Sleeper {
 
     /// Announces a sleep (S2, S3). The caller then looks once more, and sleeps if there is still nothing.
     pub fn prepare(&mut self, bell: &EventCount) -> Ticket {
-        let mut state = bell.state.load(Ordering::Relaxed);
-        while state & 1 == 1 {
-            // Relaxed: the fence behind it orders it before the look.
-            let even = state.wrapping_add(1);
-            match bell.state.compare_exchange_weak(state, even, Ordering::Relaxed, Ordering::Relaxed) {
-                Ok(_) => state = even,
-                Err(found) => state = found,
-            }
+        let asks = self.fencing == Fencing::Heavy && self.has_one_ringer && self.sleeps >= SLEEPS_TO_ASK - 1;
+        if asks {
+            // Before the word is made even: otherwise a ring in between, which knows nothing of it, would pass for an answer.
+            // Relaxed, both: the fence orders it before that. Pairs with R4 and R5.
+            let _ = bell.fences.compare_exchange(0, WANTED, Ordering::Relaxed, Ordering::Relaxed);
+            fence(Ordering::SeqCst);
         }
-        // The word has left the even value that it had at the question, which only a ring does: that ring read the question.
+        let state = bell.make_even();
+        if asks {
+            self.fencing = Fencing::Wanted(state);
+        }
+        // The word has left the even value that it was given after the question, which only a ring does: that ring read the
+        // question.
         if matches!(self.fencing, Fencing::Wanted(then) | Fencing::Needed(then) if then != state) {
             self.fencing = Fencing::Theirs;
         }
@@ -289,25 +308,24 @@ impl Sleeper {
             // Taken back.
             (self.fencing, self.sleeps) = (Fencing::Heavy, 0);
         }
-        self.sleeps += 1;
-        if self.fencing == Fencing::Heavy && self.has_one_ringer && self.sleeps >= SLEEPS_TO_ASK {
-            // Relaxed, both: the fence below orders it before the sleep; a ringer that answers has seen it.
-            let _ = bell.fences.compare_exchange(0, WANTED, Ordering::Relaxed, Ordering::Relaxed);
-            self.fencing = Fencing::Wanted(state);
-        }
+        self.sleeps = self.sleeps.saturating_add(1);
         // S3. Pairs with the light fence in `Ringer::is_needed`.
-        if !kernel::heavy_fence() {
-            // Relaxed: as above.
-            bell.fences.store(NEEDED, Ordering::Relaxed);
-            self.fencing = Fencing::Needed(state);
-            fence(Ordering::SeqCst);
+        if kernel::heavy_fence() {
+            return Ticket { state };
         }
+        // Again before the word is made even: as above.
+        bell.fences.store(NEEDED, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        let state = bell.make_even();
+        self.fencing = Fencing::Needed(state);
+        // S3 of a ringer that fences already.
+        fence(Ordering::SeqCst);
         Ticket { state }
     }
 
     /// Sleeps (S5) until the bell is rung, the owner of the life word beside it dies, the deadline passes, or the tick does
     /// that is the insurance against wakers that died: whatever it was, the caller looks again. `is_first`: it has not slept
-    /// in this wait yet. True when a long sleep ended by the tick, or by the deadline: then it is time to look closely.
+    /// in this wait yet. True when nothing came before the tick or the deadline: then it is time to look closely.
     pub fn sleep(
         &mut self,
         bell: &EventCount,
@@ -319,8 +337,9 @@ impl Sleeper {
         let now = kernel::now();
         let until = |tick: Duration| Some(deadline.or_after(now, self.tick_max(tick)));
         let at_the_bell = |tick: Duration| kernel::sleep(&bell.state, ticket.state, until(tick));
+        let is_short = is_first && beside.is_some() && self.fencing == Fencing::Theirs;
         let slept = match beside {
-            Some(_) if is_first => at_the_bell(FIRST),
+            _ if is_short => at_the_bell(FIRST),
             // A life word of 0 is one that nobody will mark.
             Some(life) if life.alive != 0 => {
                 let (here, there) = ((&bell.state, ticket.state), (life.word, life.alive));
@@ -338,7 +357,7 @@ impl Sleeper {
             // A long sleep: fences for each publication would not pay now.
             self.sleeps = 0;
         }
-        slept == Wake::TimedOut && !is_first
+        slept == Wake::TimedOut && !is_short
     }
 
     /// Sleeps no longer than `slice`, for whoever waits for something that rings no bell.

@@ -244,15 +244,15 @@ impl Caller for SlotEnd {
 }
 
 /// What a slot of the latency layout has room for: a message without its last word, which is the sum of the others.
-type Seven = [u64; 7];
+type Most = [u8; 56];
 
 /// A pair of rings of 56-byte slots in the latency layout.
 struct LatencyTrips;
 
 /// One end of it.
 struct LatencyEnd {
-    producer: slots::Producer<Seven, slots::Latency>,
-    consumer: slots::Consumer<Seven, slots::Latency>,
+    producer: slots::Producer<Most, slots::Latency>,
+    consumer: slots::Consumer<Most, slots::Latency>,
 }
 
 impl Channel for LatencyTrips {
@@ -261,14 +261,14 @@ impl Channel for LatencyTrips {
 
     fn create(_: Shape) -> io::Result<(Self::Near, Vec<OwnedFd>)> {
         let config = Config::spsc().capacity(64);
-        let ring = || slots::anonymous_in::<Seven, slots::Latency>(&config).map_err(io::Error::other);
+        let ring = || slots::anonymous_in::<Most, slots::Latency>(&config).map_err(io::Error::other);
         let (there, back) = (Arc::new(ring()?), Arc::new(ring()?));
         let descriptors = vec![passed(&there)?, passed(&back)?];
         Ok((LatencyEnd::new(&there, &back)?, descriptors))
     }
 
     fn attach(_: Shape, descriptors: Vec<OwnedFd>) -> io::Result<Self::Far> {
-        let expected = slots::expected_in::<Seven, slots::Latency>();
+        let expected = slots::expected_in::<Most, slots::Latency>();
         let [there, back] = attach_both(descriptors, &expected)?;
         LatencyEnd::new(&back, &there)
     }
@@ -286,21 +286,18 @@ impl LatencyEnd {
 impl Caller for LatencyEnd {
     #[inline]
     fn send(&mut self, message: &[u8; 64], deadline: &Deadline<'_>) -> Result<(), Halt> {
-        let (words, _) = message.as_chunks();
-        let seven = core::array::from_fn(|at| u64::from_le_bytes(words[at]));
-        self.producer.send_until(&seven, deadline.moment()).map_err(send_failed)
+        let (most, _) = message.split_first_chunk().ok_or(Halt::Closed)?;
+        self.producer.send_until(most, deadline.moment()).map_err(send_failed)
     }
 
     /// Makes the last word from the others, which are verified each.
     #[inline]
     fn receive(&mut self, message: &mut [u8; 64], deadline: &Deadline<'_>) -> Result<(), Halt> {
-        let mut seven = [0; 7];
-        self.consumer.recv_into_until(&mut seven, deadline.moment()).map_err(recv_failed)?;
-        let sum = seven.iter().fold(0, |sum: u64, word| sum.wrapping_add(*word));
-        let (words, _) = message.as_chunks_mut();
-        for (bytes, word) in words.iter_mut().zip(seven.iter().chain([&sum])) {
-            *bytes = word.to_le_bytes();
-        }
+        let (most, last) = message.split_first_chunk_mut::<56>().ok_or(Halt::Closed)?;
+        self.consumer.recv_into_until(most, deadline.moment()).map_err(recv_failed)?;
+        let (words, _) = most.as_chunks();
+        let sum = words.iter().fold(0, |sum: u64, word| sum.wrapping_add(u64::from_le_bytes(*word)));
+        last.copy_from_slice(&sum.to_le_bytes());
         Ok(())
     }
 }

@@ -58,7 +58,7 @@ impl<'a> Batch<'a> {
     ///
     /// # Errors
     ///
-    /// [`SendError::TooLong`] or [`SendError::Corrupt`]; this message was not added, the ones before it were.
+    /// [`SendError`], but not `TimedOut`; this message was not added, the ones before it were.
     #[inline]
     pub fn send(&mut self, message: &[u8]) -> Result<(), SendError> {
         self.send_until(message, Deadline::NEVER)

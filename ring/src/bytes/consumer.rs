@@ -101,7 +101,7 @@ impl Consumer {
     ///
     /// # Errors
     ///
-    /// [`TryRecvError::Empty`] or [`TryRecvError::Corrupt`].
+    /// [`TryRecvError`].
     #[inline]
     pub fn try_recv(&mut self, message: &mut Vec<u8>) -> Result<(), TryRecvError> {
         let len = self.next()?;
@@ -116,7 +116,7 @@ impl Consumer {
     ///
     /// # Errors
     ///
-    /// [`RecvError::Corrupt`].
+    /// [`RecvError`], but not `TimedOut`.
     #[inline]
     pub fn recv(&mut self, message: &mut Vec<u8>) -> Result<(), RecvError> {
         self.recv_until(message, Deadline::NEVER)
@@ -127,7 +127,7 @@ impl Consumer {
     ///
     /// # Errors
     ///
-    /// [`RecvError::TimedOut`] or [`RecvError::Corrupt`].
+    /// [`RecvError`].
     #[inline]
     pub fn recv_until(
         &mut self,
@@ -156,7 +156,7 @@ impl Consumer {
     ///
     /// # Errors
     ///
-    /// [`RecvError::Corrupt`].
+    /// [`RecvError`], but not `TimedOut`.
     pub fn recv_vec(&mut self) -> Result<Vec<u8>, RecvError> {
         let mut message = Vec::new();
         self.recv(&mut message)?;
@@ -224,7 +224,7 @@ impl Consumer {
     ///
     /// # Errors
     ///
-    /// [`TryRecvError::Empty`] or [`TryRecvError::Corrupt`]; [`TryRecvError::TooSmall`] when not even one message fits.
+    /// [`TryRecvError`]; [`TryRecvError::TooSmall`] when not even one message fits.
     ///
     /// # Examples
     ///
@@ -273,7 +273,7 @@ impl Consumer {
     ///
     /// # Errors
     ///
-    /// [`RecvError::TooSmall`] or [`RecvError::Corrupt`].
+    /// [`RecvError`], but not `TimedOut`.
     pub fn recv_many(&mut self, messages: &mut Messages) -> Result<(), RecvError> {
         self.recv_many_until(messages, Deadline::NEVER)
     }
@@ -307,7 +307,7 @@ impl Consumer {
     ///
     /// # Errors
     ///
-    /// [`TryRecvError::Empty`] or [`TryRecvError::Corrupt`].
+    /// [`TryRecvError`].
     ///
     /// # Examples
     ///
@@ -325,6 +325,9 @@ impl Consumer {
     /// ```
     #[inline]
     pub fn try_peek(&mut self) -> Result<Peek<'_>, TryRecvError> {
+        if !self.party.is_here(&self.bytes.memory().control().freed.bell) {
+            return Err(TryRecvError::Forked);
+        }
         let len = self.next()?;
         Ok(Peek { consumer: self, len })
     }
@@ -333,7 +336,7 @@ impl Consumer {
     ///
     /// # Errors
     ///
-    /// [`RecvError::Corrupt`].
+    /// [`RecvError`], but not `TimedOut`.
     #[inline]
     pub fn peek(&mut self) -> Result<Peek<'_>, RecvError> {
         self.peek_until(Deadline::NEVER)
@@ -343,9 +346,12 @@ impl Consumer {
     ///
     /// # Errors
     ///
-    /// [`RecvError::TimedOut`] or [`RecvError::Corrupt`].
+    /// [`RecvError`].
     #[inline]
     pub fn peek_until(&mut self, deadline: impl Into<Deadline>) -> Result<Peek<'_>, RecvError> {
+        if !self.party.is_here(&self.bytes.memory().control().freed.bell) {
+            return Err(RecvError::Forked);
+        }
         let len = self.next_until(deadline)?;
         Ok(Peek { consumer: self, len })
     }

@@ -133,7 +133,7 @@ impl Producer {
     ///
     /// # Errors
     ///
-    /// [`SendError::TooLong`] or [`SendError::Corrupt`]; nothing was sent.
+    /// [`SendError`], but not `TimedOut`; nothing was sent.
     #[inline]
     pub fn send(&mut self, message: &[u8]) -> Result<(), SendError> {
         self.send_until(message, Deadline::NEVER)
@@ -195,7 +195,7 @@ impl Producer {
     ///
     /// # Errors
     ///
-    /// [`SendError::TooLong`] or [`SendError::Corrupt`].
+    /// [`SendError`], but not `TimedOut`.
     #[inline]
     pub fn reserve(&mut self, len: usize) -> Result<Reservation<'_>, SendError> {
         self.reserve_until(len, Deadline::NEVER)
@@ -268,6 +268,9 @@ impl Producer {
     fn append_after_all(&mut self, message: &[u8]) -> Result<(), TrySendError> {
         match self.claim_after_all(message.len()) {
             Err(TrySendError::Full { .. }) if self.when_full == WhenFull::DropNewest => {
+                if !self.is_here() {
+                    return Err(TrySendError::Forked);
+                }
                 count_dropped(self.bytes.memory().control(), 1);
             }
             answer => {

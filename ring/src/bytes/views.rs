@@ -133,7 +133,7 @@ impl InPlace<Consumer> {
     ///
     /// # Errors
     ///
-    /// [`TryRecvError::Empty`] or [`TryRecvError::Corrupt`].
+    /// [`TryRecvError`].
     ///
     /// # Examples
     ///
@@ -159,7 +159,7 @@ impl InPlace<Consumer> {
     ///
     /// # Errors
     ///
-    /// [`RecvError::TimedOut`] or [`RecvError::Corrupt`].
+    /// [`RecvError`].
     #[inline]
     pub fn view_until(&mut self, deadline: impl Into<Deadline>) -> Result<View<'_>, RecvError> {
         self.check(self.region());

@@ -84,7 +84,7 @@ impl<T: Slot, L: Layout> Consumer<T, L> {
     ///
     /// # Errors
     ///
-    /// [`TryRecvError::Empty`] or [`TryRecvError::Corrupt`].
+    /// [`TryRecvError`].
     #[inline(always)]
     pub fn try_recv(&mut self) -> Result<T, TryRecvError> {
         if !self.side.has_next() {
@@ -97,7 +97,7 @@ impl<T: Slot, L: Layout> Consumer<T, L> {
     ///
     /// # Errors
     ///
-    /// [`RecvError::Corrupt`].
+    /// [`RecvError`], but not `TimedOut`.
     #[inline]
     pub fn recv(&mut self) -> Result<T, RecvError> {
         self.recv_until(Deadline::NEVER)
@@ -108,7 +108,7 @@ impl<T: Slot, L: Layout> Consumer<T, L> {
     ///
     /// # Errors
     ///
-    /// [`RecvError::TimedOut`] or [`RecvError::Corrupt`].
+    /// [`RecvError`].
     #[inline]
     pub fn recv_until(&mut self, deadline: impl Into<Deadline>) -> Result<T, RecvError> {
         match self.try_recv() {
@@ -134,7 +134,7 @@ impl<T: Slot, L: Layout> Consumer<T, L> {
     ///
     /// # Errors
     ///
-    /// [`TryRecvError::Empty`] or [`TryRecvError::Corrupt`]; `value` is as it was.
+    /// [`TryRecvError`]; `value` is as it was.
     #[inline(always)]
     pub fn try_recv_into(&mut self, value: &mut T) -> Result<(), TryRecvError> {
         if !self.side.has_next() {
@@ -147,7 +147,7 @@ impl<T: Slot, L: Layout> Consumer<T, L> {
     ///
     /// # Errors
     ///
-    /// [`RecvError::Corrupt`]; `value` is as it was.
+    /// [`RecvError`], but not `TimedOut`; `value` is as it was.
     #[inline]
     pub fn recv_into(&mut self, value: &mut T) -> Result<(), RecvError> {
         self.recv_into_until(value, Deadline::NEVER)
@@ -157,7 +157,7 @@ impl<T: Slot, L: Layout> Consumer<T, L> {
     ///
     /// # Errors
     ///
-    /// [`RecvError::TimedOut`] or [`RecvError::Corrupt`]; `value` is as it was.
+    /// [`RecvError`]; `value` is as it was.
     #[inline]
     pub fn recv_into_until(&mut self, value: &mut T, deadline: impl Into<Deadline>) -> Result<(), RecvError> {
         if let Err(error) = self.try_recv_into(value) {
@@ -184,7 +184,7 @@ impl<T: Slot, L: Layout> Consumer<T, L> {
     ///
     /// # Errors
     ///
-    /// [`TryRecvError::Empty`] or [`TryRecvError::Corrupt`].
+    /// [`TryRecvError`].
     #[inline]
     pub fn try_recv_many(&mut self, values: &mut [T]) -> Result<usize, TryRecvError> {
         if values.is_empty() {
@@ -199,7 +199,7 @@ impl<T: Slot, L: Layout> Consumer<T, L> {
     ///
     /// # Errors
     ///
-    /// [`RecvError::Corrupt`].
+    /// [`RecvError`], but not `TimedOut`.
     #[inline]
     pub fn recv_many(&mut self, values: &mut [T]) -> Result<usize, RecvError> {
         self.recv_many_until(values, Deadline::NEVER)
@@ -209,7 +209,7 @@ impl<T: Slot, L: Layout> Consumer<T, L> {
     ///
     /// # Errors
     ///
-    /// [`RecvError::TimedOut`] or [`RecvError::Corrupt`].
+    /// [`RecvError`].
     #[inline]
     pub fn recv_many_until(
         &mut self,
@@ -245,7 +245,7 @@ impl<T: Slot, L: Layout> Consumer<T, L> {
     ///
     /// # Errors
     ///
-    /// [`TryRecvError::Empty`] or [`TryRecvError::Corrupt`].
+    /// [`TryRecvError`].
     ///
     /// # Examples
     ///
@@ -275,7 +275,7 @@ impl<T: Slot, L: Layout> Consumer<T, L> {
     ///
     /// # Errors
     ///
-    /// [`TryRecvError::Empty`] or [`TryRecvError::Corrupt`].
+    /// [`TryRecvError`].
     #[inline]
     pub fn try_peek(&mut self) -> Result<Peek<'_, T, L>, TryRecvError> {
         self.try_peek_many(1)
@@ -285,7 +285,7 @@ impl<T: Slot, L: Layout> Consumer<T, L> {
     ///
     /// # Errors
     ///
-    /// [`RecvError::Corrupt`].
+    /// [`RecvError`], but not `TimedOut`.
     #[inline]
     pub fn peek(&mut self) -> Result<Peek<'_, T, L>, RecvError> {
         self.peek_until(Deadline::NEVER)
@@ -295,9 +295,12 @@ impl<T: Slot, L: Layout> Consumer<T, L> {
     ///
     /// # Errors
     ///
-    /// [`RecvError::TimedOut`] or [`RecvError::Corrupt`].
+    /// [`RecvError`].
     #[inline]
     pub fn peek_until(&mut self, deadline: impl Into<Deadline>) -> Result<Peek<'_, T, L>, RecvError> {
+        if !self.party.is_here(&self.side.memory().control().freed.bell) {
+            return Err(RecvError::Forked);
+        }
         if let Err(error) = self.there_are(1) {
             self.await_backlog(error, deadline.into())?;
         }

@@ -35,6 +35,8 @@ use std::time::Duration;
 pub struct Producer<T: Slot, L: Layout = Throughput> {
     side: L::Producer<T>,
     when_full: WhenFull,
+    /// A death was found when something else had to be said first.
+    owes_death: bool,
     party: Party,
 }
 
@@ -55,7 +57,7 @@ impl<T: Slot, L: Layout> Producer<T, L> {
         let side = L::Producer::attach(memory, capacity)
             .map_err(|corruption| OpenError::Attach(corruption.into()))?;
         let party = Party::sit(claim, Side::Producer, side.memory());
-        Ok(Self { side, when_full: WhenFull::Wait, party })
+        Ok(Self { side, when_full: WhenFull::Wait, owes_death: false, party })
     }
 
     /// The ring's region.
@@ -97,7 +99,7 @@ impl<T: Slot, L: Layout> Producer<T, L> {
     ///
     /// # Errors
     ///
-    /// [`TrySendError::Full`] or [`TrySendError::Corrupt`]; nothing was sent.
+    /// [`TrySendError`]; nothing was sent.
     #[inline(always)]
     pub fn try_send(&mut self, value: &T) -> Result<(), TrySendError> {
         if self.side.free() == 0 && self.is_to_drop()? {
@@ -110,7 +112,7 @@ impl<T: Slot, L: Layout> Producer<T, L> {
     ///
     /// # Errors
     ///
-    /// [`SendError::Corrupt`].
+    /// [`SendError`], but not `TimedOut`.
     #[inline]
     pub fn send(&mut self, value: &T) -> Result<(), SendError> {
         self.send_until(value, Deadline::NEVER)
@@ -150,7 +152,7 @@ impl<T: Slot, L: Layout> Producer<T, L> {
     ///
     /// # Errors
     ///
-    /// [`TrySendError::Full`] when there is room for none of them, or [`TrySendError::Corrupt`]; nothing was sent.
+    /// [`TrySendError`], `Full` when there is room for none of them; nothing was sent.
     ///
     /// # Examples
     ///
@@ -190,7 +192,7 @@ impl<T: Slot, L: Layout> Producer<T, L> {
     ///
     /// # Errors
     ///
-    /// [`SendError::Corrupt`].
+    /// [`SendError`], but not `TimedOut`.
     #[inline]
     pub fn send_many(&mut self, values: &[T]) -> Result<(), SendError> {
         let mut rest = values;
@@ -242,7 +244,10 @@ impl<T: Slot, L: Layout> Producer<T, L> {
                 Err(error) => match self.await_room(error, deadline) {
                     Ok(()) => {}
                     // What was sent is said first; the next call says why it ended.
-                    Err(_) if sent > 0 => return Ok(sent),
+                    Err(error) if sent > 0 => {
+                        self.owes_death |= error == SendError::PeerDead;
+                        return Ok(sent);
+                    }
                     Err(error) => return Err(error),
                 },
             }
@@ -257,7 +262,7 @@ impl<T: Slot, L: Layout> Producer<T, L> {
     ///
     /// # Errors
     ///
-    /// [`TrySendError::Full`] or [`TrySendError::Corrupt`].
+    /// [`TrySendError`].
     #[inline]
     pub fn try_reserve(&mut self) -> Result<Reservation<'_, T, L>, TrySendError> {
         self.try_reserve_many(1)
@@ -268,7 +273,7 @@ impl<T: Slot, L: Layout> Producer<T, L> {
     ///
     /// # Errors
     ///
-    /// [`TrySendError::Full`] when none is free, or [`TrySendError::Corrupt`].
+    /// [`TrySendError`], `Full` when none is free.
     ///
     /// # Examples
     ///
@@ -299,7 +304,7 @@ impl<T: Slot, L: Layout> Producer<T, L> {
     ///
     /// # Errors
     ///
-    /// [`SendError::Corrupt`].
+    /// [`SendError`], but not `TimedOut`.
     #[inline]
     pub fn reserve(&mut self) -> Result<Reservation<'_, T, L>, SendError> {
         self.reserve_until(Deadline::NEVER)
@@ -352,6 +357,9 @@ impl<T: Slot, L: Layout> Producer<T, L> {
     fn is_to_drop(&mut self) -> Result<bool, TrySendError> {
         match self.look_for_room(1) {
             Err(TrySendError::Full { .. }) if self.when_full == WhenFull::DropNewest => {
+                if !self.is_here() {
+                    return Err(TrySendError::Forked);
+                }
                 self.drop_newest(1);
                 Ok(true)
             }
@@ -362,6 +370,9 @@ impl<T: Slot, L: Layout> Producer<T, L> {
 
     /// After a look for room in vain: says more than that there is none, if there is more to say. `Ok` when room has come.
     fn why_full(&mut self, full: TrySendError) -> Result<(), TrySendError> {
+        if core::mem::take(&mut self.owes_death) {
+            return Err(TrySendError::PeerDead);
+        }
         if self.party.is_peer_well() {
             return Err(full);
         }

@@ -28,7 +28,7 @@ impl<T: Slot> InPlace<Producer<T>> {
     ///
     /// # Errors
     ///
-    /// [`TrySendError::Full`] when none is free, or [`TrySendError::Corrupt`].
+    /// [`TrySendError`], `Full` when none is free.
     ///
     /// # Examples
     ///
@@ -118,7 +118,7 @@ impl<T: Slot> InPlace<Consumer<T>> {
     ///
     /// # Errors
     ///
-    /// [`TryRecvError::Empty`] or [`TryRecvError::Corrupt`].
+    /// [`TryRecvError`].
     ///
     /// # Examples
     ///

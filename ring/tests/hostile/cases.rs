@@ -1,7 +1,7 @@
 //! The lies that are worth naming, one by one, each told to every verb.
 
 use crate::fixture::config;
-use crate::fixture::raw::Raw;
+use crate::fixture::raw::{CONSUMER_SEAT, PRODUCER_SEAT, Raw};
 use ringway::bytes::{self, Consumer, Messages, Producer};
 use ringway::layout::{PADDING, RECORD, header};
 use ringway::shm::primitive::Ordering;
@@ -136,8 +136,10 @@ fn each_lie_to_a_consumer_is_told_to_its_caller_by_every_verb() {
                 assert_eq!(receive(&mut rx), Some(lie.corruption()), "{}, {verb}, {again}", lie.what);
             }
             raw.set_tail(lie.tail());
-            drop(rx);
             assert!(raw.all() == before, "{}, {verb}", lie.what);
+            let without = raw.without_holder(CONSUMER_SEAT);
+            drop(rx);
+            assert!(raw.all() == without, "{}, {verb}: a poisoned handle leaves its seat", lie.what);
         }
     }
 }
@@ -243,12 +245,14 @@ fn each_sequence_that_cannot_be_is_told_by_every_verb() {
             let before = raw.all();
             let corruption = Corruption { position: head, fault: Fault::Sequence { sequence } };
             assert_eq!(receive(&mut rx), Some(corruption), "{what}, {verb}");
+            assert!(raw.all() == before, "{what}, {verb}");
+            let without = raw.without_holder(CONSUMER_SEAT);
             // Neither side takes it over as it is.
             drop(rx);
             let corrupt = OpenError::Attach(AttachError::Corrupt(corruption));
             assert_eq!(LatencyConsumer::attach(&region).unwrap_err(), corrupt, "{what}");
             assert_eq!(LatencyProducer::attach(&region).unwrap_err(), corrupt, "{what}");
-            assert!(raw.all() == before, "{what}, {verb}");
+            assert!(raw.all() == without, "{what}, {verb}: nobody took a seat");
             // Who has met it says so also when the word would be in order again.
             raw.set_sequences(head, 8);
             let mut rx = LatencyConsumer::attach(&region).unwrap();
@@ -322,8 +326,10 @@ fn each_lie_to_a_producer_is_told_to_its_caller_by_every_verb() {
                 assert_eq!(send(&mut tx), Some(corruption), "{head:#x}, {verb}, {again}");
             }
             raw.set_head(head);
-            drop(tx);
             assert!(raw.all() == before, "{head:#x}, {verb}");
+            let without = raw.without_holder(PRODUCER_SEAT);
+            drop(tx);
+            assert!(raw.all() == without, "{head:#x}, {verb}: a poisoned handle leaves its seat");
         }
     }
 }

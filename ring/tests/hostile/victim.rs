@@ -13,7 +13,8 @@ use std::time::Duration;
 /// Mostly wait.
 const WHEN_FULL: [WhenFull; 3] = [WhenFull::Wait, WhenFull::Wait, WhenFull::DropNewest];
 
-/// What a call came to.
+/// What a call came to. A word of a seat may make it look as if the other side had died or left, which is an answer like
+/// that there is nothing; that this process were a forked child no word can say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Done,
@@ -25,7 +26,7 @@ pub(crate) enum Outcome {
 impl From<TrySendError> for Outcome {
     fn from(error: TrySendError) -> Self {
         match error {
-            TrySendError::Full { .. } => Self::Done,
+            TrySendError::Full { .. } | TrySendError::PeerDead | TrySendError::Closed => Self::Done,
             TrySendError::TooLong { .. } => Self::TooLong,
             TrySendError::Corrupt(corruption) => Self::Corrupt(corruption),
             other => panic!("unknown: {other}"),
@@ -36,7 +37,7 @@ impl From<TrySendError> for Outcome {
 impl From<SendError> for Outcome {
     fn from(error: SendError) -> Self {
         match error {
-            SendError::TimedOut => Self::Done,
+            SendError::TimedOut | SendError::PeerDead | SendError::Closed => Self::Done,
             SendError::TooLong { .. } => Self::TooLong,
             SendError::Corrupt(corruption) => Self::Corrupt(corruption),
             other => panic!("unknown: {other}"),
@@ -48,6 +49,7 @@ impl From<TryRecvError> for Outcome {
     fn from(error: TryRecvError) -> Self {
         match error {
             TryRecvError::Empty | TryRecvError::TooSmall { .. } => Self::Done,
+            TryRecvError::PeerDead | TryRecvError::Closed => Self::Done,
             TryRecvError::Corrupt(corruption) => Self::Corrupt(corruption),
             other => panic!("unknown: {other}"),
         }
@@ -58,6 +60,7 @@ impl From<RecvError> for Outcome {
     fn from(error: RecvError) -> Self {
         match error {
             RecvError::TimedOut | RecvError::TooSmall { .. } => Self::Done,
+            RecvError::PeerDead | RecvError::Closed => Self::Done,
             RecvError::Corrupt(corruption) => Self::Corrupt(corruption),
             other => panic!("unknown: {other}"),
         }

@@ -31,7 +31,9 @@ fn every_error_is_one_phrase() {
     check(&Corruption { position: 3, fault: Fault::Sequence { sequence: 79 } }, &["3", "79"]);
     check(&AttachError::ProducerTaken, &[]);
     check(&AttachError::ConsumerTaken, &[]);
+    check(&AttachError::TableFull { rows: 15 }, &["15"]);
     check(&AttachError::ReadOnly, &[]);
+    check(&AttachError::Forked, &[]);
     check(&AttachError::Corrupt(corruption), &["40"]);
     check(&CreateError::Capacity(CapacityError::Zero), &[]);
     check(&CreateError::Region(shm::CreateError::NoRoom { needed: 123 }), &["123"]);
@@ -45,14 +47,26 @@ fn every_error_is_one_phrase() {
     check(&OpenError::Attach(AttachError::ProducerTaken), &[]);
     check(&TrySendError::Full { needed: 16, free: 8 }, &["16", "8"]);
     check(&TrySendError::TooLong { len: 10, max: 9 }, &["10", "9"]);
+    check(&TrySendError::PeerDead, &["consumer"]);
+    check(&TrySendError::Closed, &["consumer"]);
+    check(&TrySendError::Forked, &[]);
     check(&TrySendError::Corrupt(corruption), &["40"]);
     check(&SendError::TimedOut, &[]);
     check(&SendError::TooLong { len: 10, max: 9 }, &["10", "9"]);
+    check(&SendError::PeerDead, &["consumer"]);
+    check(&SendError::Closed, &["consumer"]);
+    check(&SendError::Forked, &[]);
     check(&SendError::Corrupt(corruption), &["40"]);
     check(&TryRecvError::Empty, &[]);
     check(&TryRecvError::TooSmall { needed: 12 }, &["12"]);
+    check(&TryRecvError::PeerDead, &["producer"]);
+    check(&TryRecvError::Closed, &["producer"]);
+    check(&TryRecvError::Forked, &[]);
     check(&TryRecvError::Corrupt(corruption), &["40"]);
     check(&RecvError::TimedOut, &[]);
     check(&RecvError::TooSmall { needed: 12 }, &["12"]);
+    check(&RecvError::PeerDead, &["producer"]);
+    check(&RecvError::Closed, &["producer"]);
+    check(&RecvError::Forked, &[]);
     check(&RecvError::Corrupt(corruption), &["40"]);
 }

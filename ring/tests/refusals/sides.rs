@@ -124,3 +124,21 @@ fn a_side_of_a_killed_process_is_free_at_once() {
         Consumer::attach(&region).unwrap();
     }
 }
+
+#[test]
+fn a_process_for_which_there_is_no_row_is_refused() {
+    if let Some(name) = task() {
+        let full = OpenError::Attach(AttachError::TableFull { rows: 1 });
+        assert_eq!(Consumer::open(&name[..]).unwrap_err(), full);
+        assert_eq!(Producer::open(&name[..]).unwrap_err(), full);
+        return;
+    }
+    let test = "sides::a_process_for_which_there_is_no_row_is_refused";
+    let named = Named::new("row");
+    let config = config(4096).participants(1);
+    let tx = Producer::create(named.text(), &config).unwrap();
+    let rx = Consumer::attach(tx.region()).expect("both sides are one participant's");
+    Started::new(test, named.text()).succeed();
+    drop(rx);
+    Consumer::attach(tx.region()).unwrap();
+}

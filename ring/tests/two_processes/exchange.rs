@@ -5,7 +5,7 @@ use crate::fixture::{LIMIT, Named, alone, config};
 use crate::message::{Numbered, Way, read, receive, send};
 use ringway::bytes::{self, Consumer, Producer};
 use ringway::slots::{Latency, Layout, Throughput};
-use ringway::{Region, Wrap, slots};
+use ringway::{RecvError, Region, TryRecvError, Wrap, slots};
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 
@@ -26,7 +26,12 @@ fn receive_numbers(rx: &mut Consumer, count: u64, way: Way) {
         next += 1;
     });
     assert_eq!(next, count);
-    assert_eq!(rx.try_recv(&mut Vec::new()), Err(ringway::TryRecvError::Empty));
+}
+
+/// Receives what the one that started this process sends, who stays until this process ends.
+fn receive_all_numbers(rx: &mut Consumer, count: u64, way: Way) {
+    receive_numbers(rx, count, way);
+    assert_eq!(rx.try_recv(&mut Vec::new()), Err(TryRecvError::Empty));
 }
 
 fn way_of(text: &str) -> Way {
@@ -48,6 +53,8 @@ fn records_go_to_a_process_that_knows_the_name() {
         let child = Started::new(test, &format!("{way:?} {}", named.text()));
         receive_numbers(&mut rx, COUNT, way);
         child.succeed();
+        (0..2).for_each(|_| assert_eq!(rx.try_recv(&mut Vec::new()), Err(TryRecvError::Closed)));
+        (0..2).for_each(|_| assert_eq!(rx.recv_vec(), Err(RecvError::Closed)));
     }
 }
 
@@ -57,7 +64,7 @@ fn records_go_to_a_process_that_inherited_the_region() {
         let (way, number) = task.split_once(' ').unwrap();
         let region = Region::inherited(number.parse().unwrap(), &bytes::expected()).unwrap();
         let mut rx = Consumer::attach(&Arc::new(region)).unwrap();
-        return receive_numbers(&mut rx, COUNT / 4, way_of(way));
+        return receive_all_numbers(&mut rx, COUNT / 4, way_of(way));
     }
     let _alone = alone();
     let test = "exchange::records_go_to_a_process_that_inherited_the_region";
@@ -76,7 +83,7 @@ fn records_go_to_a_process_that_got_the_region_over_a_socket() {
     if let Some(task) = task() {
         let region = Region::receive(&link(), &bytes::expected()).unwrap();
         let mut rx = Consumer::attach(&Arc::new(region)).unwrap();
-        return receive_numbers(&mut rx, COUNT / 4, way_of(&task));
+        return receive_all_numbers(&mut rx, COUNT / 4, way_of(&task));
     }
     let _alone = alone();
     let test = "exchange::records_go_to_a_process_that_got_the_region_over_a_socket";
@@ -135,8 +142,9 @@ fn slots_go<L: Layout>(test: &str) {
                 received += 1;
             }
         }
-        assert_eq!(rx.try_recv(), Err(ringway::TryRecvError::Empty));
         child.succeed();
+        (0..2).for_each(|_| assert_eq!(rx.try_recv(), Err(TryRecvError::Closed)));
+        (0..2).for_each(|_| assert_eq!(rx.recv(), Err(RecvError::Closed)));
     }
 }
 

@@ -106,17 +106,21 @@ fn acknowledge<S: Sender>(task: &str) {
     S::acknowledge(verb, name);
 }
 
-/// Sends numbers until told to end; says how many it sent.
+/// Sends numbers until told to end, and then until the ring is full and each death was told; says how many it sent.
 fn send_until_over(tx: &mut impl Sender, over: &AtomicU32) -> u64 {
-    let mut number = 0;
-    // Relaxed: the flag says nothing but itself.
-    while over.load(Ordering::Relaxed) == 0 {
+    let (mut number, mut deaths) = (0, 0);
+    loop {
+        // Relaxed: the flag says nothing but itself.
+        let is_over = over.load(Ordering::Relaxed) != 0;
         match tx.send(number, Duration::from_millis(1)) {
             Ok(()) => number += 1,
+            Err(SendError::PeerDead) => deaths += 1,
+            Err(SendError::TimedOut) if is_over => break,
             Err(SendError::TimedOut) => {}
             Err(error) => panic!("{error}"),
         }
     }
+    assert_eq!(deaths, KILLS, "each death is told once");
     number
 }
 

@@ -14,11 +14,21 @@ use std::time::Instant;
 
 const KILLS: u32 = 20;
 
-/// Receives until `enough` messages have come, then kills the child a little later and takes what is left. Says how
-/// many messages there were.
-fn outlive(mut child: Started, enough: u64, random: &mut Random, mut receive: impl FnMut() -> bool) -> u64 {
+/// Receives until `enough` messages have come, then kills the child a little later and takes what is left, at the end of
+/// which the death is told, once. Says how many messages there were.
+fn outlive(
+    mut child: Started,
+    enough: u64,
+    random: &mut Random,
+    mut try_receive: impl FnMut() -> Result<(), TryRecvError>,
+) -> u64 {
     let started = Instant::now();
     let mut received = 0;
+    let mut receive = || match try_receive() {
+        Ok(()) => true,
+        Err(TryRecvError::Empty) => false,
+        Err(error) => panic!("of a live one: {error}"),
+    };
     while received < enough {
         received += u64::from(receive());
         assert!(started.elapsed() < LIMIT, "the child sends nothing");
@@ -30,9 +40,14 @@ fn outlive(mut child: Started, enough: u64, random: &mut Random, mut receive: im
         (0..random.below(300)).for_each(|_| received += u64::from(receive()));
     }
     child.kill();
-    while receive() {
-        received += 1;
-    }
+    let last = loop {
+        match try_receive() {
+            Ok(()) => received += 1,
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(last, TryRecvError::PeerDead);
+    assert_eq!(try_receive(), Err(TryRecvError::Empty), "told twice");
     received
 }
 
@@ -59,14 +74,11 @@ fn of_each_killed_producer_a_beginning_arrives() {
             let mut child = Started::new(test, &format!("{sender} {}", named.text()));
             child.wait_ready();
             let mut next = 0;
-            total += outlive(child, random.clone().below(800), random, || match rx.try_recv(&mut message) {
-                Ok(()) => {
-                    assert_eq!(read(&message), (sender, next));
-                    next += 1;
-                    true
-                }
-                Err(TryRecvError::Empty) => false,
-                Err(error) => panic!("{error}"),
+            total += outlive(child, random.clone().below(800), random, || {
+                rx.try_recv(&mut message)?;
+                assert_eq!(read(&message), (sender, next));
+                next += 1;
+                Ok(())
             });
             random.next();
         }
@@ -103,15 +115,12 @@ fn of_slots<L: Layout>(test: &str) {
             let mut child = Started::new(test, &format!("{sender} {}", named.text()));
             child.wait_ready();
             let mut next = 0;
-            total += outlive(child, random.clone().below(800), random, || match rx.try_recv() {
-                Ok(value) => {
-                    value.check();
-                    assert_eq!((value.sender, value.number), (sender, next));
-                    next += 1;
-                    true
-                }
-                Err(TryRecvError::Empty) => false,
-                Err(error) => panic!("{error}"),
+            total += outlive(child, random.clone().below(800), random, || {
+                let value = rx.try_recv()?;
+                value.check();
+                assert_eq!((value.sender, value.number), (sender, next));
+                next += 1;
+                Ok(())
             });
             random.next();
         }

@@ -94,13 +94,20 @@ pub(crate) fn tell(scope: &Scope<'_>, states: usize) {
         Kill::Nobody => "",
         Kill::OneWaiter => ", a waiter killed",
         Kill::OneRinger => ", a ringer killed",
+        Kill::OneWaiterWithSuccessor => ", a waiter killed and followed",
+        Kill::OneRingerWithSuccessor => ", a ringer killed and followed",
     };
     let mutant = match scope.mutant {
         Mutant::None => String::new(),
         mutant => format!(", {mutant:?}"),
     };
+    let asking = if scope.fences_may_be_asked_for() {
+        format!(", asked after {}, taken back after {}", scope.sleeps_to_ask, scope.quiet_to_stop)
+    } else {
+        String::new()
+    };
     eprintln!(
-        "{states:>8} states: {} waiters, ringers of {items:?} items, {:?}{}{}{kill}{mutant}",
+        "{states:>8} states: {} waiters, ringers of {items:?} items, {:?}{}{}{asking}{kill}{mutant}",
         scope.waiters.len(),
         scope.change,
         if scope.queue { ", a queue" } else { "" },

@@ -1,19 +1,29 @@
-//! R1 to R5: the steps of a ringer.
+//! R1 to R5, and the taking back of fences: the steps of a ringer.
 
 use crate::scope::{Change, Mutant, SIDE_MAX, Scope};
 use crate::wait::WaitAt;
-use crate::world::{Step, Steps, World};
+use crate::world::{NEEDED, Step, Steps, WANTED, World};
 
 /// The next step of a ringer.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum RingAt {
+    /// Loads `fences`, where a ringer follows another.
+    Attach,
     Publish,
     Fence,
     Load,
     Change,
     Wake,
-    /// Loads `fence_wanted`, after R5.
+    /// Loads `fences`, after R5.
     Heed,
+    /// After many fences for nobody: `fences` from WANTED to nought, which later loads may overtake.
+    TakeBack,
+    /// A full fence after that.
+    BackFence,
+    /// Loads `fences` after that.
+    BackLoad,
+    /// Loads the state after that.
+    LastLook,
     Rest,
 }
 
@@ -25,7 +35,22 @@ pub(crate) struct Ringer {
     pub(crate) fences: bool,
     pub(crate) items: u8,
     pub(crate) buffered: u8,
+    /// Where in the buffer the taking back of fences waits: one more than the publications before it, or nought.
+    pub(crate) taking_back: u8,
     pub(crate) loaded: u8,
+    /// Fences for nobody in a row.
+    pub(crate) quiet: u8,
+}
+
+impl Ringer {
+    pub(crate) fn has_drained(&self) -> bool {
+        self.buffered == 0 && self.taking_back == 0
+    }
+
+    /// One that takes the place of a dead one, with the items that are left.
+    pub(crate) fn follows(&mut self) {
+        *self = Self { at: RingAt::Attach, fences: false, loaded: 0, quiet: 0, ..*self };
+    }
 }
 
 impl World {
@@ -35,6 +60,14 @@ impl World {
         let mut next = *self;
         let ringer = &mut next.ringers[who];
         match at {
+            RingAt::Attach => {
+                let heeds = scope.mutant != Mutant::SuccessorIsLight;
+                ringer.fences = scope.ringers[who].fences || heeds && self.fences != 0;
+                ringer.at = first_of_ring(scope);
+                if ringer.items == 0 {
+                    ringer.at = RingAt::Rest;
+                }
+            }
             RingAt::Publish => {
                 ringer.items -= 1;
                 ringer.buffered += 1;
@@ -46,7 +79,7 @@ impl World {
             }
             RingAt::Fence => {
                 ringer.at = RingAt::Load;
-                next.drain(who);
+                next.drain(scope, who);
             }
             RingAt::Load => {
                 ringer.loaded = self.state;
@@ -54,6 +87,14 @@ impl World {
                     Mutant::LoadBeforePublish => RingAt::Publish,
                     _ => after_load(scope, ringer.loaded),
                 };
+                if ringer.at == RingAt::Change {
+                    ringer.quiet = 0;
+                } else if ringer.fences && !scope.ringers[who].fences {
+                    ringer.quiet += 1;
+                    if ringer.quiet >= scope.quiet_to_stop {
+                        (ringer.at, ringer.quiet) = (RingAt::TakeBack, 0);
+                    }
+                }
             }
             RingAt::Change => {
                 let mine = scope.change == Change::Add || self.state == ringer.loaded;
@@ -62,7 +103,7 @@ impl World {
                     _ if mine => RingAt::Wake,
                     _ => RingAt::Heed,
                 };
-                next.drain(who);
+                next.drain(scope, who);
                 if mine {
                     next.state = self.state.wrapping_add(1);
                     next.needless += u8::from(self.waiters.iter().all(|waiter| waiter.at == WaitAt::Dead));
@@ -90,8 +131,36 @@ impl World {
                 }
             }
             RingAt::Heed => {
-                ringer.fences |= self.fence_wanted;
+                ringer.fences = scope.ringers[who].fences || self.fences != 0;
                 ringer.at = RingAt::Rest;
+            }
+            RingAt::TakeBack => {
+                if self.fences == WANTED || self.fences == NEEDED && scope.mutant == Mutant::TakeBackNeeded {
+                    next.drain_taking_back(scope, who);
+                    let ringer = &mut next.ringers[who];
+                    ringer.taking_back = ringer.buffered + 1;
+                }
+                next.ringers[who].at = match scope.mutant {
+                    Mutant::NoFenceAfterTakingBack => RingAt::BackLoad,
+                    _ => RingAt::BackFence,
+                };
+            }
+            RingAt::BackFence => {
+                ringer.at = RingAt::BackLoad;
+                next.drain(scope, who);
+            }
+            RingAt::BackLoad => {
+                // It reads what it has written itself.
+                ringer.fences = ringer.taking_back == 0 && self.fences != 0;
+                ringer.at = if scope.mutant == Mutant::NoLastLook { RingAt::Rest } else { RingAt::LastLook };
+            }
+            RingAt::LastLook => {
+                ringer.loaded = self.state;
+                ringer.at = match () {
+                    () if self.state % 2 == 1 => RingAt::Rest,
+                    () if ringer.fences => RingAt::Fence,
+                    () => RingAt::Change,
+                };
             }
             RingAt::Rest => unreachable!("a ringer at rest has no step"),
         }
@@ -101,7 +170,7 @@ impl World {
     /// Ends the ring of `who` where nothing is left of it, and files the step.
     fn settle(mut self, scope: &Scope<'_>, who: usize, step: Step, steps: &mut Steps) {
         let ringer = &mut self.ringers[who];
-        if ringer.at == RingAt::Heed && (ringer.fences || !scope.fences_may_be_asked_for()) {
+        if ringer.at == RingAt::Heed && (scope.ringers[who].fences || !scope.fences_may_be_asked_for()) {
             ringer.at = RingAt::Rest;
         }
         if ringer.at == RingAt::Rest && ringer.items > 0 {

@@ -33,11 +33,29 @@ impl RingerKind {
 
 /// One process that waits.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum WaiterKind {
-    /// May call membarrier.
-    Able,
-    /// Is refused membarrier, so it asks for fences by `fence_wanted`.
-    Refused,
+pub(crate) struct WaiterKind {
+    pub(crate) refusal: Refusal,
+    /// Whether it asks for fences when it sleeps again and again: it has one ringer at a time.
+    pub(crate) asks: bool,
+}
+
+impl WaiterKind {
+    /// May call membarrier, and always does.
+    pub(crate) const ABLE: Self = Self { refusal: Refusal::Never, asks: false };
+    /// Is refused membarrier, so that it needs fences.
+    pub(crate) const REFUSED: Self = Self { refusal: Refusal::Always, asks: false };
+    /// May call membarrier, but would rather have fences.
+    pub(crate) const ASKING: Self = Self { refusal: Refusal::Never, asks: true };
+    /// Would rather have fences, and may be refused membarrier at one call and not at the next.
+    pub(crate) const FICKLE: Self = Self { refusal: Refusal::AtTimes, asks: true };
+}
+
+/// When a waiter is refused membarrier.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Refusal {
+    Never,
+    AtTimes,
+    Always,
 }
 
 /// How a ringer makes the state odd.
@@ -47,17 +65,6 @@ pub(crate) enum Change {
     Add,
     /// `compare_exchange(s, s + 1)`, and a wake only if it was this ringer that made it odd.
     Compare,
-}
-
-/// When a refused waiter believes that its request for fences has been heard, and sleeps without a tick.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Trust {
-    /// The state is not what it was after the request, whoever changed it.
-    AnyChange,
-    /// The state has left the even ticket of the first wait after the request: only a ringer does that.
-    OneRing,
-    /// The shared count of ringers that do not fence has come down to nought.
-    NoLightRinger,
 }
 
 /// One error in the protocol.
@@ -89,14 +96,38 @@ pub(crate) enum Mutant {
     NoChange,
     /// R5 left out.
     NoWake,
+    /// Fences are asked for when the word was made even already.
+    AskAfterRegistering,
+    /// A waiter that has asked remembers what the word was before it made it even, so that any change counts as a ring.
+    TrustAnyChange,
+    /// A waiter that has asked trusts at once.
+    TrustAtOnce,
+    /// A waiter that trusts does not look whether fences are still wanted.
+    NoReload,
+    /// It looks before it makes the word even: also what a full fence left out before that look comes to, since a waiter's
+    /// stores are locked operations here.
+    ReloadBeforeRegistering,
+    /// A ringer that takes back what is wanted goes light without a full fence.
+    NoFenceAfterTakingBack,
+    /// It does not look at the word once more.
+    NoLastLook,
+    /// A ringer takes back what is needed, too.
+    TakeBackNeeded,
+    /// A ringer that follows another begins light.
+    SuccessorIsLight,
 }
 
 /// Who may be killed, once, at any step.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Kill {
     Nobody,
     OneWaiter,
     OneRinger,
+    /// A new waiter takes the place of the dead one.
+    OneWaiterWithSuccessor,
+    /// A new ringer takes the place of the dead one (or of one that left, if it was between two rings). Sleeps that were
+    /// begun before the death end: by the life word that the sleeper watches as well, or by their tick.
+    OneRingerWithSuccessor,
 }
 
 /// One exploration.
@@ -107,9 +138,12 @@ pub(crate) struct Scope<'a> {
     /// Each item goes to one waiter; otherwise each waiter sees each item.
     pub(crate) queue: bool,
     pub(crate) change: Change,
-    pub(crate) trust: Trust,
     pub(crate) mutant: Mutant,
     pub(crate) kill: Kill,
+    /// So many sleeps make a waiter ask for fences, if it is one that asks.
+    pub(crate) sleeps_to_ask: u8,
+    /// So many fences for nobody make a ringer take back that they are wanted.
+    pub(crate) quiet_to_stop: u8,
     /// Whether every sleep ends by itself. A refused waiter that does not trust yet has its tick in any case.
     pub(crate) tick: bool,
     /// The state at the beginning; nought in a new region.
@@ -125,16 +159,22 @@ impl<'a> Scope<'a> {
             ringers,
             queue: false,
             change,
-            trust: Trust::NoLightRinger,
             mutant: Mutant::None,
             kill: Kill::Nobody,
+            sleeps_to_ask: 1,
+            quiet_to_stop: 1,
             tick: false,
             state: 0,
         }
     }
 
-    /// Whether some waiter may set `fence_wanted`.
+    /// Whether some waiter may ask for fences.
     pub(crate) fn fences_may_be_asked_for(&self) -> bool {
-        self.waiters.contains(&WaiterKind::Refused)
+        self.waiters.iter().any(|waiter| waiter.asks) || self.somebody_is_refused()
+    }
+
+    /// Whether some waiter may sleep in slices.
+    pub(crate) fn somebody_is_refused(&self) -> bool {
+        self.waiters.iter().any(|waiter| waiter.refusal != Refusal::Never)
     }
 }

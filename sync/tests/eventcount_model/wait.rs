@@ -1,18 +1,28 @@
-//! W1 to W5: the steps of a waiter.
+//! W1 to W5, and the asking for fences: the steps of a waiter.
 
 use crate::ring::RingAt;
-use crate::scope::{Mutant, SIDE_MAX, Scope, Trust};
-use crate::world::{Step, Steps, World};
+use crate::scope::{Mutant, Refusal, SIDE_MAX, Scope};
+use crate::world::{NEEDED, Step, Steps, WANTED, World};
 
 /// The next step of a waiter.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum WaitAt {
     Look,
-    /// Sets `fence_wanted`, before the first W2 of a refused waiter.
+    /// `fences` from nought to WANTED, before W2.
     Ask,
     Load,
     Register,
+    /// Whether fences are still wanted, for one that relies on them.
+    Reload,
+    /// Only in [`Mutant::ReloadBeforeRegistering`].
+    ReloadEarly,
+    /// Only in [`Mutant::AskAfterRegistering`].
+    AskLate,
+    /// Calls membarrier, which may be refused.
+    Raise,
     HeavyFence,
+    /// `fences` to NEEDED, then W2 again.
+    Need,
     LookAgain,
     /// Only in [`Mutant::CancelAfterSecondLook`].
     Cancel,
@@ -21,13 +31,32 @@ pub(crate) enum WaitAt {
     Dead,
 }
 
+/// Who fences, as far as a waiter knows.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Fencing {
+    Heavy,
+    /// Heavily, but the ringer was asked to.
+    Wanted,
+    /// Nobody, for certain: the ringer was asked to.
+    Needed,
+    Theirs,
+}
+
 /// One process that waits, dead or alive.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Waiter {
     pub(crate) at: WaitAt,
-    pub(crate) refused: bool,
-    pub(crate) trusts: bool,
+    pub(crate) refusal: Refusal,
+    pub(crate) asks: bool,
+    pub(crate) fencing: Fencing,
+    /// What the word was when it had asked.
     pub(crate) mark: Option<u8>,
+    /// Sleeps that count towards asking.
+    pub(crate) sleeps: u8,
+    /// The sleep that it prepares ends at once.
+    pub(crate) rattled: bool,
+    /// What it read early, in [`Mutant::ReloadBeforeRegistering`].
+    pub(crate) read: u8,
     pub(crate) ticket: u8,
     /// The next word to look at.
     pub(crate) place: u8,
@@ -52,21 +81,14 @@ impl World {
         match at {
             WaitAt::Look | WaitAt::LookAgain => next.look(scope, who),
             WaitAt::Ask => {
-                next.fence_wanted = true;
-                next.waiters[who].at = WaitAt::Load;
+                waiter.asked(scope, Fencing::Wanted);
+                waiter.at = WaitAt::Load;
+                next.want();
             }
             WaitAt::Load => {
-                let light = self.ringers.iter().any(|ringer| !ringer.fences);
-                waiter.trusts |= waiter.refused
-                    && match scope.trust {
-                        Trust::AnyChange | Trust::OneRing => {
-                            waiter.mark.is_some_and(|mark| mark != self.state)
-                        }
-                        Trust::NoLightRinger => !light,
-                    };
                 waiter.ticket = self.state;
-                if waiter.refused && scope.trust == Trust::AnyChange {
-                    waiter.mark.get_or_insert(self.state);
+                if scope.mutant == Mutant::TrustAnyChange {
+                    waiter.learn(self.state);
                 }
                 if self.state % 2 == 0 {
                     next.registered(scope, who);
@@ -86,10 +108,37 @@ impl World {
                     waiter.at = WaitAt::Load;
                 }
             }
+            WaitAt::ReloadEarly => {
+                waiter.read = self.fences;
+                waiter.at = WaitAt::Load;
+            }
+            WaitAt::Reload => next.reloaded(scope, who, self.fences),
+            WaitAt::AskLate => {
+                waiter.asked(scope, Fencing::Wanted);
+                waiter.mark = Some(waiter.ticket);
+                next.want();
+                next.raise_heavy_fence(scope, who);
+            }
+            WaitAt::Raise => {
+                let mut refused = *self;
+                refused.waiters[who].at = WaitAt::Need;
+                steps.push((Step::Wait(who, at), refused));
+                next.reach_ringers(scope, who);
+            }
+            WaitAt::Need => {
+                waiter.asked(scope, Fencing::Needed);
+                if scope.mutant == Mutant::AskAfterRegistering {
+                    waiter.mark = Some(waiter.ticket);
+                    waiter.at = WaitAt::LookAgain;
+                } else {
+                    waiter.at = WaitAt::Load;
+                }
+                next.fences = NEEDED;
+            }
             WaitAt::HeavyFence => {
                 for reached in (0..SIDE_MAX).filter(|ringer| waiter.unreached & (1 << ringer) != 0) {
                     let mut after = *self;
-                    after.drain(reached);
+                    after.drain(scope, reached);
                     after.waiters[who].unreached &= !(1 << reached);
                     after.fenced(scope, who);
                     steps.push((Step::Wait(who, at), after));
@@ -103,7 +152,9 @@ impl World {
                 waiter.looks();
             }
             WaitAt::Wait => {
-                if self.state == waiter.ticket || scope.mutant == Mutant::SleepUnchecked {
+                if waiter.rattled {
+                    waiter.looks();
+                } else if self.state == waiter.ticket || scope.mutant == Mutant::SleepUnchecked {
                     waiter.at = WaitAt::Asleep;
                     waiter.ticket = 0;
                 } else {
@@ -141,7 +192,14 @@ impl World {
             return;
         }
         waiter.place = 0;
-        let register = if waiter.refused && !self.fence_wanted { WaitAt::Ask } else { WaitAt::Load };
+        let asks = scope.mutant != Mutant::AskAfterRegistering && waiter.is_about_to_ask(scope);
+        let register = match scope.mutant {
+            _ if asks => WaitAt::Ask,
+            Mutant::ReloadBeforeRegistering if waiter.mark.is_some() || waiter.fencing == Fencing::Theirs => {
+                WaitAt::ReloadEarly
+            }
+            _ => WaitAt::Load,
+        };
         match (waiter.at, scope.mutant) {
             (WaitAt::Look, Mutant::SecondLookBeforeRegistering) => waiter.at = WaitAt::LookAgain,
             (WaitAt::Look, _) | (_, Mutant::SecondLookBeforeRegistering) => waiter.at = register,
@@ -153,8 +211,40 @@ impl World {
     /// W2 is done.
     fn registered(&mut self, scope: &Scope<'_>, who: usize) {
         let waiter = &mut self.waiters[who];
-        if waiter.refused && scope.trust == Trust::OneRing {
-            waiter.mark.get_or_insert(waiter.ticket);
+        let has_just_asked = waiter.mark.is_none();
+        let read = core::mem::take(&mut waiter.read);
+        waiter.learn(waiter.ticket);
+        match waiter.fencing {
+            Fencing::Needed if has_just_asked => waiter.at = WaitAt::LookAgain,
+            Fencing::Needed | Fencing::Theirs => match scope.mutant {
+                Mutant::NoReload => waiter.at = WaitAt::LookAgain,
+                Mutant::ReloadBeforeRegistering => self.reloaded(scope, who, read),
+                _ => waiter.at = WaitAt::Reload,
+            },
+            Fencing::Heavy | Fencing::Wanted => self.counted(scope, who),
+        }
+    }
+
+    /// One that relies on fences has looked whether they are still wanted, after its own full fence.
+    fn reloaded(&mut self, scope: &Scope<'_>, who: usize, fences: u8) {
+        let waiter = &mut self.waiters[who];
+        if fences != 0 {
+            waiter.at = WaitAt::LookAgain;
+        } else {
+            (waiter.fencing, waiter.mark, waiter.sleeps) = (Fencing::Heavy, None, 0);
+            self.counted(scope, who);
+        }
+    }
+
+    /// One that does not rely on fences makes the heavy one, or asks before that if that is to be wrong.
+    fn counted(&mut self, scope: &Scope<'_>, who: usize) {
+        let waiter = &mut self.waiters[who];
+        if waiter.asks && scope.mutant == Mutant::AskAfterRegistering && waiter.is_about_to_ask(scope) {
+            waiter.at = WaitAt::AskLate;
+            return;
+        }
+        if waiter.asks && waiter.fencing == Fencing::Heavy {
+            waiter.sleeps = (waiter.sleeps + 1).min(scope.sleeps_to_ask);
         }
         match scope.mutant {
             Mutant::SecondLookBeforeHeavyFence => waiter.at = WaitAt::LookAgain,
@@ -163,16 +253,29 @@ impl World {
         }
     }
 
+    /// `fences` from nought to WANTED.
+    fn want(&mut self) {
+        if self.fences == 0 {
+            self.fences = WANTED;
+        }
+    }
+
+    fn raise_heavy_fence(&mut self, scope: &Scope<'_>, who: usize) {
+        match self.waiters[who].refusal {
+            Refusal::Never => self.reach_ringers(scope, who),
+            Refusal::AtTimes => self.waiters[who].at = WaitAt::Raise,
+            Refusal::Always => self.waiters[who].at = WaitAt::Need,
+        }
+    }
+
     /// W3 begins: the kernel reaches the registered one after another, in any order. One that was killed passed a
     /// barrier when it left its address space, and is reached just the same; one that does nothing more counts as reached.
-    fn raise_heavy_fence(&mut self, scope: &Scope<'_>, who: usize) {
+    fn reach_ringers(&mut self, scope: &Scope<'_>, who: usize) {
         let waiter = &mut self.waiters[who];
         waiter.at = WaitAt::HeavyFence;
-        if !waiter.refused {
-            for (place, (ringer, kind)) in self.ringers.iter().zip(scope.ringers).enumerate() {
-                let idle = ringer.buffered == 0 && (ringer.dead || ringer.at == RingAt::Rest);
-                waiter.unreached |= u8::from(kind.registered && !idle) << place;
-            }
+        for (place, (ringer, kind)) in self.ringers.iter().zip(scope.ringers).enumerate() {
+            let idle = ringer.has_drained() && (ringer.dead || ringer.at == RingAt::Rest);
+            waiter.unreached |= u8::from(kind.registered && !idle) << place;
         }
         self.fenced(scope, who);
     }
@@ -192,21 +295,66 @@ impl World {
 }
 
 impl Waiter {
+    /// A place that nobody has.
+    pub(crate) const NOBODY: Self = Self {
+        at: WaitAt::Dead,
+        refusal: Refusal::Never,
+        asks: false,
+        fencing: Fencing::Heavy,
+        mark: None,
+        sleeps: 0,
+        rattled: false,
+        read: 0,
+        ticket: 0,
+        place: 0,
+        unreached: 0,
+        seen: [0; SIDE_MAX],
+    };
+
     pub(crate) fn looks(&mut self) {
-        self.at = WaitAt::Look;
-        self.ticket = 0;
-        self.place = 0;
+        (self.at, self.ticket, self.place, self.rattled) = (WaitAt::Look, 0, 0, false);
     }
 
     pub(crate) fn dies(&mut self) {
-        *self = Self { trusts: false, mark: None, unreached: 0, seen: [0; SIDE_MAX], ..*self };
-        self.looks();
-        self.at = WaitAt::Dead;
-        self.refused = false;
+        *self = Self::NOBODY;
+    }
+
+    /// Another one goes on in its place.
+    pub(crate) fn is_followed(&mut self) {
+        let Self { refusal, asks, seen, .. } = *self;
+        *self = Self { at: WaitAt::Look, refusal, asks, seen, ..Self::NOBODY };
+    }
+
+    /// The ringer has died: the sleep that is prepared or slept ends.
+    pub(crate) fn is_rattled(&mut self) {
+        match self.at {
+            WaitAt::Asleep => self.looks(),
+            WaitAt::Look | WaitAt::Dead => {}
+            _ => self.rattled = true,
+        }
+    }
+
+    fn is_about_to_ask(&self, scope: &Scope<'_>) -> bool {
+        self.asks && self.fencing == Fencing::Heavy && self.sleeps + 1 >= scope.sleeps_to_ask
+    }
+
+    /// It has asked for fences.
+    fn asked(&mut self, scope: &Scope<'_>, fencing: Fencing) {
+        self.fencing = if scope.mutant == Mutant::TrustAtOnce { Fencing::Theirs } else { fencing };
+        (self.mark, self.sleeps) = (None, 0);
+    }
+
+    /// Compares the word with what it was when it had asked: has a ringer rung since?
+    fn learn(&mut self, state: u8) {
+        if matches!(self.fencing, Fencing::Wanted | Fencing::Needed)
+            && *self.mark.get_or_insert(state) != state
+        {
+            (self.fencing, self.mark) = (Fencing::Theirs, None);
+        }
     }
 
     /// Whether its sleep ends by itself.
     pub(crate) fn ticks(&self, scope: &Scope<'_>) -> bool {
-        scope.tick || self.refused && !self.trusts
+        scope.tick || self.fencing == Fencing::Needed
     }
 }
