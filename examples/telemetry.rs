@@ -296,7 +296,9 @@ impl Drop for Started {
 
 /// Everything in one command: what one would do in two terminals.
 fn show() -> Outcome {
-    let name = format!("telemetry-{}", std::process::id());
+    // The shell's number and not our own: after a Ctrl-C, which ends all parties at once, nobody is left to take the name
+    // away but the next one that uses it.
+    let name = format!("telemetry-{}", std::os::unix::process::parent_id());
     let sampler = Started::new(&["sample", &name, "5"])?;
     Started::new(&["read", &name, "1.5"])?.succeed()?;
     // Longer than the ring keeps samples.

@@ -11,8 +11,11 @@
 //!
 //! Whichever end dies (`kill -9`, Ctrl-C, a closed terminal) or gives up, the other one is told by the ring: it ends with
 //! one line that says so and a failure. An end that is only stopped is waited for; no time-out guesses. The rings go with
-//! the last end, so their names are free at once. A producer is told of its consumer only when the ring is full, so the
-//! sender looks at the ring of answers before each record: a receiver that is gone is gone there too.
+//! the last end, so their names are free at once (when both ends are killed together, to whoever comes next).
+//!
+//! A producer is told of its consumer only when the ring is full. So the sender looks at the ring of answers before each
+//! record: a receiver that is gone is gone there too. (It looks when it has read a piece of FILE. One that waits for a
+//! silent pipe is told when the pipe speaks.)
 //!
 //! Half a file is never taken for a whole one. Each record bears the number that its sender drew; a receiver takes records of
 //! one number only, from a `begin` to an `end` with the digest of all in between, and passes over what a sender before
@@ -132,13 +135,16 @@ fn receive_inherited(records: &str, answers: &str) -> Outcome {
 fn send_by_name(name: &str, path: &Path) -> Outcome {
     let file = open(path)?;
     let refused = |error| refused(name, "sender", error);
-    let mut records = bytes::Producer::open_or_create(name, &config()).map_err(refused)?;
-    let answers = bytes::Consumer::open_or_create(answers_of(name), &config()).map_err(refused)?;
-    if !records.has_consumer()? {
+    loop {
+        let mut records = bytes::Producer::open_or_create(name, &config()).map_err(refused)?;
+        let answers = bytes::Consumer::open_or_create(answers_of(name), &config()).map_err(refused)?;
+        if records.has_consumer()? {
+            return Sender { records, answers, number: draw(), sent: 0 }.send(file, path);
+        }
         println!("waiting for a receiver: transfer receive {name}");
+        // And then in afresh: these handles would also tell of the deaths of receivers before the one that has come.
         records.await_consumer()?;
     }
-    Sender { records, answers, number: draw(), sent: 0 }.send(file, path)
 }
 
 fn receive_by_name(name: &str, out: Option<&Path>) -> Outcome {
@@ -305,8 +311,8 @@ impl Receiver {
         if is_equal {
             output.map_or(Ok(()), Output::keep)?;
         }
-        println!("received {}  {} bytes", hex(&digest), self.received);
         put(&mut self.answers, ANSWER, number, &digest)?;
+        println!("received {}  {} bytes", hex(&digest), self.received);
         if is_equal { Ok(()) } else { Err("the digests differ".into()) }
     }
 
