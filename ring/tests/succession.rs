@@ -243,12 +243,12 @@ fn the_ledger_holds_over_hundreds_of_kills<K: Kind>(test: &str) {
             // The next one stands by, and takes the side the moment that it is free.
             if random.one_in(2) {
                 let next = next_start("tx");
-                (0..random.below(300)).for_each(|_| std::thread::yield_now());
+                std::thread::sleep(Duration::from_micros(random.below(600)));
                 producer.kill();
                 producer = next;
             } else {
                 let next = next_start("rx");
-                (0..random.below(300)).for_each(|_| std::thread::yield_now());
+                std::thread::sleep(Duration::from_micros(random.below(600)));
                 consumer.kill();
                 let said = consumer.rest();
                 assert_eq!(said.len() % 8, 0, "a torn number");
