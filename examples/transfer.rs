@@ -135,16 +135,15 @@ fn receive_inherited(records: &str, answers: &str) -> Outcome {
 fn send_by_name(name: &str, path: &Path) -> Outcome {
     let file = open(path)?;
     let refused = |error| refused(name, "sender", error);
-    loop {
-        let mut records = bytes::Producer::open_or_create(name, &config()).map_err(refused)?;
-        let answers = bytes::Consumer::open_or_create(answers_of(name), &config()).map_err(refused)?;
-        if records.has_consumer()? {
-            return Sender { records, answers, number: draw(), sent: 0 }.send(file, path);
-        }
+    let mut records = bytes::Producer::open_or_create(name, &config()).map_err(refused)?;
+    let mut answers = bytes::Consumer::open_or_create(answers_of(name), &config()).map_err(refused)?;
+    if !records.has_consumer()? {
         println!("waiting for a receiver: transfer receive {name}");
-        // And then in afresh: these handles would also tell of the deaths of receivers before the one that has come.
-        records.await_consumer()?;
     }
+    // To meet it is a new beginning: neither ring tells of the deaths of receivers before this one.
+    records.await_consumer()?;
+    answers.await_producer()?;
+    Sender { records, answers, number: draw(), sent: 0 }.send(file, path)
 }
 
 fn receive_by_name(name: &str, out: Option<&Path>) -> Outcome {

@@ -45,6 +45,8 @@ pub(crate) struct Party {
     ringer: Ringer,
     sleeper: Sleeper,
     witness: Witness,
+    /// A death was told to a call that had something else to say first.
+    owed: bool,
     claim: Claim,
 }
 
@@ -78,7 +80,7 @@ impl Party {
         seat::take(ours, claim.owner());
         ringer.ring(bell(&board, side));
         let (pace, sleeper) = (Pace::new(WaitStrategy::default()), Sleeper::of_one_ringer());
-        Self { side, pace, ringer, sleeper, witness, claim, board }
+        Self { side, pace, ringer, sleeper, witness, owed: false, claim, board }
     }
 
     pub(crate) fn region(&self) -> &Arc<Region> {
@@ -138,13 +140,16 @@ impl Party {
     #[inline]
     pub(crate) fn is_peer_well(&self) -> bool {
         let (_, theirs) = seats(&self.board, self.side);
-        self.witness.is_well(self.region(), theirs)
+        !self.owed && self.witness.is_well(self.region(), theirs)
     }
 
     /// The reason, if there is one. The caller looks once more, and if that is in vain too, it says [`tell`](Self::tell).
     #[cold]
     #[inline(never)]
     pub(crate) fn ending(&mut self) -> Option<Ending> {
+        if self.owed {
+            return Some(Ending::PeerDead);
+        }
         let (_, theirs) = seats(&self.board, self.side);
         match self.witness.look(self.claim.region(), theirs) {
             Peer::Alive(_) | Peer::Dying => None,
@@ -157,11 +162,16 @@ impl Party {
 
     /// Remembers that an ending is told: a death is told once.
     pub(crate) fn tell(&mut self, ending: Ending) -> Ending {
-        if ending == Ending::PeerDead {
+        if ending == Ending::PeerDead && !core::mem::take(&mut self.owed) {
             let (_, theirs) = seats(&self.board, self.side);
             self.witness.tell(theirs);
         }
         ending
+    }
+
+    /// Takes back that a death was told: the call says something else, and the next one says it.
+    pub(crate) fn owe_death(&mut self) {
+        self.owed = true;
     }
 
     /// Begins a wait, after a first look in vain.
@@ -241,7 +251,7 @@ impl Party {
         Ok(())
     }
 
-    /// Waits until somebody alive sits on the other side. Deaths stay to be told.
+    /// Waits until somebody alive sits on the other side. That is a new beginning: deaths before it are not told any more.
     pub(crate) fn await_peer(&mut self, deadline: Deadline) -> Result<(), Ending> {
         loop {
             if !self.is_at_home() {
@@ -250,7 +260,11 @@ impl Party {
             let ticket = self.sleeper.prepare(door(&self.board, self.side));
             let (_, theirs) = seats(&self.board, self.side);
             match self.witness.holder(self.claim.region(), theirs) {
-                Peer::Alive(_) => return Ok(()),
+                Peer::Alive(_) => {
+                    self.owed = false;
+                    self.witness.begin_anew(theirs);
+                    return Ok(());
+                }
                 _ if deadline.has_passed() => return Err(Ending::TimedOut),
                 Peer::Dying => self.sleeper.doze(door(&self.board, self.side), ticket, DYING_LONG, deadline),
                 Peer::Absent | Peer::Left | Peer::Died => {

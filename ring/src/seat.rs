@@ -163,6 +163,11 @@ impl Witness {
         seat.deaths().wrapping_add(u16::from(is_mourned)) & DEATHS_MAX
     }
 
+    /// Takes no interest in the deaths until now.
+    pub(crate) fn begin_anew(&mut self, word: &AtomicU64) {
+        (self.told, self.mourned) = (Seat::look(word).deaths(), None);
+    }
+
     /// Remembers that a death was told.
     pub(crate) fn tell(&mut self, word: &AtomicU64) {
         let seat = Seat::look(word);

@@ -138,7 +138,9 @@ macro_rules! on_its_own {
             self.party.set_strategy(strategy);
         }
 
-        #[doc = concat!("Waits until the ring has a ", $other, ". At once when it has.")]
+        #[doc = concat!("Waits until the ring has a live ", $other, ". At once when it has.")]
+        ///
+        #[doc = concat!("That is a new beginning: the death of a ", $other, " before it is not told any more.")]
         ///
         /// # Errors
         ///

@@ -92,9 +92,9 @@ pub(super) mod steps {
         /// Kind of its regions.
         const KIND: u32;
         /// How a producer goes about it.
-        type Producer<T: crate::Slot>: ProducerSide<T>;
+        type Producer<T: crate::Slot>: ProducerSide<T> + Send;
         /// How a consumer goes about it.
-        type Consumer<T: crate::Slot>: ConsumerSide<T>;
+        type Consumer<T: crate::Slot>: ConsumerSide<T> + Send;
 
         /// Bytes of the data section for each slot of `T`.
         fn stride<T>() -> u64;

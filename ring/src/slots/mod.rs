@@ -42,6 +42,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes};
 /// use ringway::zerocopy::{FromBytes, Immutable, IntoBytes};
 ///
 /// #[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, Fingerprint)]
+/// #[zerocopy(crate = "ringway::zerocopy")] // not needed where the crate itself depends on zerocopy
 /// #[repr(C)]
 /// struct Order {
 ///     id: u64,

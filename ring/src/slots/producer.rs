@@ -35,8 +35,6 @@ use std::time::Duration;
 pub struct Producer<T: Slot, L: Layout = Throughput> {
     side: L::Producer<T>,
     when_full: WhenFull,
-    /// A death was found when something else had to be said first.
-    owes_death: bool,
     party: Party,
 }
 
@@ -57,7 +55,7 @@ impl<T: Slot, L: Layout> Producer<T, L> {
         let side = L::Producer::attach(memory, capacity)
             .map_err(|corruption| OpenError::Attach(corruption.into()))?;
         let party = Party::sit(claim, Side::Producer, side.memory());
-        Ok(Self { side, when_full: WhenFull::Wait, owes_death: false, party })
+        Ok(Self { side, when_full: WhenFull::Wait, party })
     }
 
     /// The ring's region.
@@ -245,7 +243,9 @@ impl<T: Slot, L: Layout> Producer<T, L> {
                     Ok(()) => {}
                     // What was sent is said first; the next call says why it ended.
                     Err(error) if sent > 0 => {
-                        self.owes_death |= error == SendError::PeerDead;
+                        if error == SendError::PeerDead {
+                            self.party.owe_death();
+                        }
                         return Ok(sent);
                     }
                     Err(error) => return Err(error),
@@ -370,9 +370,6 @@ impl<T: Slot, L: Layout> Producer<T, L> {
 
     /// After a look for room in vain: says more than that there is none, if there is more to say. `Ok` when room has come.
     fn why_full(&mut self, full: TrySendError) -> Result<(), TrySendError> {
-        if core::mem::take(&mut self.owes_death) {
-            return Err(TrySendError::PeerDead);
-        }
         if self.party.is_peer_well() {
             return Err(full);
         }
