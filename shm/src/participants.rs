@@ -29,16 +29,14 @@
 
 #![allow(unsafe_code)] // because rows are words at addresses in the region.
 
-use crate::error::{Doing, ParticipateError, SystemError};
+use crate::error::{Doing, ParticipateError};
 use crate::hold::Hold;
 use crate::layout::{FREE, PAGE, PROCESS, ROW_LOCKS, ROWS, Row, THREAD};
-use crate::location::Location;
-use crate::primitive::{AtomicU32, Ordering, kernel};
+use crate::primitive::{Ordering, kernel};
 use crate::region::Region;
-use crate::sentinel::{self, DIED, Enlisted};
+use crate::sentinel::{self, Enlisted};
 use core::fmt;
 use core::num::NonZeroU64;
-use rustix::io::Errno;
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::{Arc, PoisonError, Weak};
@@ -48,7 +46,7 @@ use std::sync::{Arc, PoisonError, Weak};
 pub struct Owner(NonZeroU64);
 
 impl Owner {
-    fn new(row: u32, generation: u32) -> Self {
+    pub(crate) fn new(row: u32, generation: u32) -> Self {
         // Row numbers are below 2^16, so the sum fits and is not zero.
         let bits = u64::from(generation) << 32 | (u64::from(row) + 1);
         Self(NonZeroU64::new(bits).expect("a row's number plus one is not zero"))
@@ -86,18 +84,6 @@ impl fmt::Debug for Owner {
     }
 }
 
-/// How it stands with an owner.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// It lives: it runs, waits or is stopped.
-    Alive,
-    /// It was killed or ended, and a thread of it may still be about to write. Ask again in a moment.
-    Dying,
-    /// It is gone, by death or by leaving, and will write no more. (In the moment in which somebody else claims its row, one
-    /// that was gone may look as if it were dying.)
-    Gone,
-}
-
 /// What a participant is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -105,24 +91,6 @@ pub enum Kind {
     Process,
     /// A thread.
     Thread,
-}
-
-/// A row of the table, as it was when it was looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct RowEntry {
-    /// Whose row it is, or was last.
-    pub owner: Owner,
-    /// What the owner is.
-    pub kind: Kind,
-    /// How it stands with it. A row of one that is [`Standing::Gone`] was left by a death, and is free to be claimed.
-    pub standing: Standing,
-    /// Its process id in its own PID namespace, as it said.
-    pub process: u32,
-    /// Its thread id in its own PID namespace, as it said.
-    pub thread: u32,
-    /// When it attached, in nanoseconds of the monotonic clock, as it said.
-    pub attached_ns: u64,
 }
 
 /// A row of our own; given back when dropped, or when the process dies.
@@ -233,15 +201,6 @@ impl Drop for Participant {
     }
 }
 
-/// The life word of another participant, to sleep at beside what one waits for.
-#[derive(Clone, Copy, Debug)]
-pub struct LifeWord<'a> {
-    /// The word.
-    pub word: &'a AtomicU32,
-    /// Its value as long as the owner lives. Where nobody will mark the word, it is 0.
-    pub alive: u32,
-}
-
 impl Region {
     /// This process's row, claimed at the first call and kept until the last clone of the answer is dropped.
     ///
@@ -315,181 +274,6 @@ impl Region {
                 Ok(participant)
             })
             .unwrap_or_else(|_| Ok(Rc::new(Participant::attach(self, Kind::Thread)?)))
-    }
-
-    /// How it stands with an owner. An owner that no row can have is gone.
-    ///
-    /// Who wants to take over what an owner had reads the word that names it, asks this, and changes exactly that word.
-    ///
-    /// # Errors
-    ///
-    /// [`SystemError`] when the system does not answer, as when this process's descriptors were closed under it; `EBADF` in a
-    /// forked child, which has nothing of its parent's regions.
-    pub fn standing(&self, owner: Owner) -> Result<Standing, SystemError> {
-        self.is_at_home()?;
-        let Some(row) = self.row(owner.row()) else { return Ok(Standing::Gone) };
-        // Acquire: of an owner that left or was replaced, all it did in the region is there. Pairs with the Releases in
-        // `Participant::claim` and its drop.
-        let word = row.word.load(Ordering::Acquire);
-        if (word >> 32) as u32 != owner.generation() || word as u32 == FREE {
-            return Ok(Standing::Gone);
-        }
-        // Acquire: pairs with the full barrier of the kernel that marked it, and with the Releases of those who own the row
-        // after the owner: if the life word is one of theirs, the row's word is found changed below.
-        let life = row.life.load(Ordering::Acquire);
-        if life != 0 && life & DIED == 0 && self.sees_every_mark() {
-            let is_same = row.word.load(Ordering::Relaxed) == word;
-            return Ok(if is_same { Standing::Alive } else { Standing::Gone });
-        }
-        // Marked, or never to be marked: the lock knows. It is asked after the word was read, so if it is free now, whoever
-        // wrote the word is gone. (If it is not, another may own the row by now, and the next look will say so.)
-        let held = self.backing().is_held(ROW_LOCKS + u64::from(owner.row()));
-        Ok(match held.doing("asking for an owner")? {
-            false => Standing::Gone,
-            true if life & DIED != 0 => Standing::Dying,
-            true => Standing::Alive,
-        })
-    }
-
-    /// As [`standing`](Self::standing), without trusting the life word that says that it lives: the lock alone is asked.
-    ///
-    /// # Errors
-    ///
-    /// As [`standing`](Self::standing).
-    pub fn is_gone(&self, owner: Owner) -> Result<bool, SystemError> {
-        self.is_at_home()?;
-        let Some(row) = self.row(owner.row()) else { return Ok(true) };
-        // Acquire: as in `standing`.
-        let word = row.word.load(Ordering::Acquire);
-        if (word >> 32) as u32 != owner.generation() || word as u32 == FREE {
-            return Ok(true);
-        }
-        let held = self.backing().is_held(ROW_LOCKS + u64::from(owner.row()));
-        Ok(!held.doing("asking for an owner")?)
-    }
-
-    /// The life word of an owner that has one and has not been told dead. No system call.
-    #[inline]
-    #[must_use]
-    pub fn life(&self, owner: Owner) -> Option<LifeWord<'_>> {
-        let row = self.row(owner.row())?;
-        // Acquire: the life word is that of this generation or of a later one. Pairs with the Release in
-        // `Participant::claim`.
-        let word = row.word.load(Ordering::Acquire);
-        // Acquire: if it is of a later one, or taken back, the row's word is found changed. Pairs with the Releases in
-        // `Participant::claim` and its drop.
-        let alive = row.life.load(Ordering::Acquire);
-        let is_same = row.word.load(Ordering::Relaxed) == word;
-        let is_owner = is_same && (word >> 32) as u32 == owner.generation() && word as u32 != FREE;
-        (is_owner && alive & DIED == 0).then_some(LifeWord { word: &row.life, alive })
-    }
-
-    /// The core on which an owner last said that it runs: a hint.
-    #[must_use]
-    pub fn last_core(&self, owner: Owner) -> Option<u32> {
-        // Relaxed: a hint.
-        self.row(owner.row())?.core.load(Ordering::Relaxed).checked_sub(1)
-    }
-
-    /// The rows that belong to somebody, or did when their owner died. Looking changes nothing.
-    ///
-    /// # Errors
-    ///
-    /// [`SystemError`] when the system does not answer.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use ringway_shm::{Blueprint, Kind, Region};
-    ///
-    /// let region = Region::anonymous(&Blueprint::new(1, 1))?;
-    /// let me = region.participant()?;
-    /// let rows = region.participants()?;
-    /// assert_eq!((rows.len(), rows[0].owner, rows[0].kind), (1, me.owner(), Kind::Process));
-    /// assert_eq!(rows[0].process, std::process::id());
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn participants(&self) -> Result<Vec<RowEntry>, SystemError> {
-        self.is_at_home()?;
-        let mut entries = Vec::new();
-        for number in 0..self.geometry().rows {
-            let Some(row) = self.row(number) else { break };
-            // Acquire: the row behind it is whole. Pairs with the Release in `Participant::claim`.
-            let word = row.word.load(Ordering::Acquire);
-            let kind = match word as u32 {
-                PROCESS => Kind::Process,
-                THREAD => Kind::Thread,
-                _ => continue,
-            };
-            let owner = Owner::new(number, (word >> 32) as u32);
-            let identity = row.identity.load(Ordering::Relaxed);
-            entries.push(RowEntry {
-                owner,
-                kind,
-                standing: self.standing(owner)?,
-                process: (identity >> 32) as u32,
-                thread: identity as u32,
-                attached_ns: row.attached_ns.load(Ordering::Relaxed),
-            });
-        }
-        Ok(entries)
-    }
-
-    /// Marks the life words of owners that are gone and were never marked. The kernel marks what it sees die: it sees no
-    /// power failure, and nothing of a file that was copied while it was in use.
-    pub(crate) fn mark_unmarked(&self) -> rustix::io::Result<()> {
-        (0..self.geometry().rows).try_for_each(|number| self.mark_if_gone(number))
-    }
-
-    /// Asks the lock of an owner that its life word calls alive, and marks the word if the owner is gone after all: where the
-    /// kernel could not, since it gives up a list at the first entry that it cannot read. For whoever has waited for long.
-    ///
-    /// # Errors
-    ///
-    /// As [`standing`](Self::standing).
-    pub fn look_closely(&self, owner: Owner) -> Result<(), SystemError> {
-        self.mark_if_gone(owner.row()).doing("asking for an owner")
-    }
-
-    fn mark_if_gone(&self, number: u32) -> rustix::io::Result<()> {
-        let Some(row) = self.row(number) else { return Ok(()) };
-        // Relaxed: looked at again under the lock.
-        let life = row.life.load(Ordering::Relaxed);
-        let byte = ROW_LOCKS + u64::from(number);
-        if self.is_read_only() || life == 0 || life & DIED != 0 || self.backing().is_held(byte)? {
-            return Ok(());
-        }
-        // While the byte is ours nobody claims the row. (Who wants one meanwhile finds this one taken.)
-        let Some(_ours) = self.backing().hold(byte, true)? else { return Ok(()) };
-        // Relaxed, both: nobody stored anything after the owner was gone, and the lock told that it is.
-        let _ = row.life.compare_exchange(life, life | DIED, Ordering::Relaxed, Ordering::Relaxed);
-        Ok(())
-    }
-
-    /// Fails in a forked child, which would take zeros for the rows.
-    fn is_at_home(&self) -> Result<(), SystemError> {
-        if self.is_known_forked() {
-            Err(SystemError::new("asking for an owner", Errno::BADF))
-        } else {
-            Ok(())
-        }
-    }
-
-    /// Is an unmarked life word that of somebody alive? Not to a reader of a file, who could mark nothing when it came.
-    fn sees_every_mark(&self) -> bool {
-        !(self.is_read_only() && matches!(self.location(), Some(Location::File(_))))
-    }
-
-    /// A row of the table, if the region has that many.
-    #[inline]
-    fn row(&self, number: u32) -> Option<&Row> {
-        if number >= self.geometry().rows {
-            return None;
-        }
-        let row = self.rows().as_ptr().wrapping_add(number as usize);
-        // SAFETY: a whole row of the table, whose length was checked against the number of rows, and which begins at a page
-        // and is mapped while the region lives; all of it is atomic words.
-        Some(unsafe { &*row })
     }
 }
 

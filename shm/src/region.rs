@@ -26,37 +26,23 @@
 
 use crate::access::Access;
 use crate::blueprint::{Birth, Blueprint};
-use crate::error::{ClaimError, CreateError, Doing, MirrorError, OpenError, SystemError};
+use crate::error::{CreateError, Doing, MirrorError, OpenError, SystemError};
 use crate::file::Draft;
 use crate::geometry::{Expected, Found, Geometry, Rejected};
 use crate::hold::{Backing, Hold};
-use crate::layout::{PAGE, ROLE_LOCKS, ROWS, Row, Superblock};
+use crate::layout::{PAGE, ROWS, Row, Superblock};
 use crate::location::Location;
 use crate::mapping::{Mapping, Mirror};
 use crate::name::Name;
-use crate::participants::{Owner, Participant};
+use crate::participants::Participant;
 use crate::primitive::{AtomicU32, Ordering, kernel};
 use crate::process::Home;
 use core::ptr::NonNull;
 use rustix::io::Errno;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
-use std::time::Duration;
+use std::sync::{Mutex, OnceLock, PoisonError, Weak};
 use zerocopy::{FromZeros, IntoBytes};
-
-/// How many roles a region has.
-pub const ROLES_MAX: u32 = 64;
-
-/// How long a role that is taken is tried again. A process that is just being started by `posix_spawn` has copies of all
-/// descriptors of its parent until it executes, also of one through which its parent was just taking a lock; so a role
-/// that was given back may look taken for a moment.
-const STARTING: [Duration; 4] = [
-    Duration::from_micros(200),
-    Duration::from_micros(400),
-    Duration::from_micros(800),
-    Duration::from_micros(1600),
-];
 
 /// Shared bytes in the address space, with what is known about them.
 ///
@@ -201,58 +187,6 @@ impl Region {
         Ok(Mirror::new(file, section, &self.mapping, self.is_read_only()).doing(doing)?)
     }
 
-    /// Takes a role that only one live handle can have at a time, in whatever process.
-    ///
-    /// It is given back when the claim is dropped or its process dies. One that is taken is tried again for three
-    /// milliseconds, since a process that is just being started may hold what another has given back.
-    ///
-    /// # Errors
-    ///
-    /// [`ClaimError::Taken`] when somebody has it.
-    ///
-    /// # Panics
-    ///
-    /// When `role` is not below [`ROLES_MAX`].
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use ringway_shm::{Blueprint, ClaimError, Region};
-    /// use std::sync::Arc;
-    ///
-    /// let region = Arc::new(Region::anonymous(&Blueprint::new(1, 1))?);
-    /// let claim = region.claim(3)?;
-    /// assert_eq!(region.claim(3).unwrap_err(), ClaimError::Taken);
-    /// drop(claim);
-    /// region.claim(3)?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn claim(self: &Arc<Self>, role: u32) -> Result<Claim, ClaimError> {
-        assert!(role < ROLES_MAX, "role {role}: there are {ROLES_MAX}");
-        let participant = self.participant()?;
-        let mut hold = self.backing.hold(ROLE_LOCKS + u64::from(role), true).doing("claiming a role")?;
-        for pause in STARTING {
-            if hold.is_some() {
-                break;
-            }
-            std::thread::sleep(pause);
-            hold = self.backing.hold(ROLE_LOCKS + u64::from(role), true).doing("claiming a role")?;
-        }
-        Ok(Claim { _hold: hold.ok_or(ClaimError::Taken)?, participant, region: Arc::clone(self) })
-    }
-
-    /// Does anybody have this role, here or in another process?
-    ///
-    /// # Errors
-    ///
-    /// [`SystemError`] when the system does not answer.
-    pub fn is_claimed(&self, role: u32) -> Result<bool, SystemError> {
-        if role >= ROLES_MAX {
-            return Ok(false);
-        }
-        self.backing.is_held(ROLE_LOCKS + u64::from(role)).doing("asking for a role")
-    }
-
     /// Are we in a child of the process that opened it? Then nothing of the region is here: open it afresh.
     #[must_use]
     pub fn is_forked(&self) -> bool {
@@ -337,35 +271,6 @@ impl Drop for Region {
             // What fails here leaves the segment under its name, for the application to remove.
             let _ = crate::naming::remove(&path, &self.backing);
         }
-    }
-}
-
-/// A role that this process holds; given back when dropped.
-#[derive(Debug)]
-pub struct Claim {
-    // Given back first: who finds the role free finds its last holder's row still there, or gone for good.
-    _hold: Hold,
-    participant: Arc<Participant>,
-    region: Arc<Region>,
-}
-
-impl Claim {
-    /// The region it was claimed in.
-    #[must_use]
-    pub fn region(&self) -> &Arc<Region> {
-        &self.region
-    }
-
-    /// The row of the process that holds it: ours.
-    #[must_use]
-    pub fn participant(&self) -> &Participant {
-        &self.participant
-    }
-
-    /// The owner that words in the region name.
-    #[must_use]
-    pub fn owner(&self) -> Owner {
-        self.participant.owner()
     }
 }
 

@@ -5,7 +5,7 @@
 //!   Lock    what a mutex does                      try_lock, lock_until          unlock
 //! ```
 //!
-//! On Linux, rings and primitives use [`EventCount`](crate::EventCount) as it is, without these traits between: its ring is
+//! On Linux, rings and primitives use [`EventCount`] as it is, without these traits between: its ring is
 //! one load. The traits say what a backend on another system's events and mutexes has to keep, and one suite of tests runs
 //! over all of them (`tests/backend.rs`).
 

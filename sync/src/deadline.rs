@@ -34,6 +34,22 @@ impl Deadline {
         self.0.is_some_and(|moment| kernel::now() >= moment)
     }
 
+    /// How long it is until then: zero when the moment has passed, `None` when it never comes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ringway_sync::Deadline;
+    /// use std::time::Duration;
+    ///
+    /// assert_eq!(Deadline::NEVER.remaining(), None);
+    /// assert!(Deadline::after(Duration::from_secs(9)).remaining() > Some(Duration::from_secs(8)));
+    /// ```
+    #[must_use]
+    pub fn remaining(&self) -> Option<Duration> {
+        self.0.map(|moment| moment.saturating_sub(kernel::now()))
+    }
+
     /// Is the moment here, if the clock shows `now`?
     pub(crate) fn has_passed_at(&self, now: Duration) -> bool {
         self.0.is_some_and(|moment| now >= moment)

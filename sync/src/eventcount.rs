@@ -206,8 +206,9 @@ impl Ringer {
         if state & 1 == 0 && bell.state.compare_exchange(state, odd, order, order).is_ok() {
             kernel::wake(&bell.state);
         }
-        // A sleeper that raised it before the word was even is seen, since we changed that even word before this. Acquire: of
-        // several ringers, one that reads here what another took back is behind that one's fence.
+        // Orders our change of the word before the look at `fences`: a sleeper that raised it before the word was even is seen.
+        fence(Ordering::SeqCst);
+        // Acquire: of several ringers, one that reads here what another took back is behind that one's fence.
         self.fences = self.is_alone || bell.fences.load(Ordering::Acquire) != 0;
     }
 
@@ -224,9 +225,6 @@ impl Ringer {
         // see it in our next look, light as it is.
         fence(Ordering::SeqCst);
         self.fences = bell.fences.load(Ordering::Acquire) != 0;
-        if !bell.is_quiet() {
-            self.wake(bell);
-        }
     }
 }
 

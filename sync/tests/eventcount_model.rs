@@ -123,7 +123,7 @@ fn no_wake_up_is_lost_in_the_larger_scopes() {
     all_forms(&ABLE, &registered([1, 1])).for_each(|scope| loses_nothing(&scope));
     all_forms(&ABLE[..2], &[RingerKind::fenced(2), RingerKind::registered(1)])
         .for_each(|scope| loses_nothing(&scope));
-    for scope in all_forms(&[WaiterKind::REFUSED, WaiterKind::ABLE], &registered([1, 1])) {
+    for scope in all_forms(&[WaiterKind::REFUSED, WaiterKind::ABLE], &registered([3])) {
         loses_nothing(&Scope { state: 1, ..scope });
     }
 }

@@ -7,7 +7,7 @@
 //!   recv_many      copy everything that is there in one go, release it, then take it apart in private memory
 //! ```
 
-use super::{FORM, Messages, data, length_max};
+use super::{FORM, Messages, Peek, data, length_max};
 use crate::cursor::ConsumerCursor;
 use crate::error::{Fault, OpenError, RecvError, TryRecvError, arrived};
 use crate::layout::{HEADER_LEN, PADDING, RECORD, header, record_len};
@@ -45,7 +45,7 @@ const IDLE_LOOKS: u32 = 3;
 #[derive(Debug)]
 pub struct Consumer {
     cursor: ConsumerCursor,
-    bytes: Bytes,
+    pub(super) bytes: Bytes,
     length_max: u64,
     /// Looks since something was there.
     idle: u32,
@@ -492,13 +492,13 @@ impl Consumer {
 
     /// Position of the payload of the record at head.
     #[inline(always)]
-    fn payload(&self) -> u64 {
+    pub(super) fn payload(&self) -> u64 {
         self.cursor.head().wrapping_add(HEADER_LEN)
     }
 
     /// Gives the record at head back. False in a forked child.
     #[inline(always)]
-    fn release(&mut self, len: usize) -> bool {
+    pub(super) fn release(&mut self, len: usize) -> bool {
         self.cursor.advance(record_len(len as u64));
         self.give_back()
     }
@@ -509,54 +509,5 @@ impl Consumer {
         let control = self.bytes.memory().control();
         self.cursor.release(control);
         self.party.ring(&control.freed.bell)
-    }
-}
-
-/// The next message, still in the ring. Dropping it without a release leaves it there.
-#[derive(Debug)]
-#[must_use = "a message that is not released stays in the ring"]
-pub struct Peek<'a> {
-    consumer: &'a mut Consumer,
-    len: usize,
-}
-
-impl Peek<'_> {
-    /// The message's length in bytes.
-    #[must_use]
-    #[allow(clippy::len_without_is_empty)] // because an empty message is nothing special.
-    pub fn len(&self) -> usize {
-        self.len
-    }
-
-    /// Copies a part of the message out.
-    ///
-    /// # Panics
-    ///
-    /// When the part does not lie within the message.
-    #[inline]
-    pub fn read_at(&self, at: usize, target: &mut [u8]) {
-        let end = at.checked_add(target.len());
-        assert!(end.is_some_and(|end| end <= self.len), "{} bytes at {at} of {}", target.len(), self.len);
-        self.consumer.bytes.read(self.consumer.payload().wrapping_add(at as u64), target);
-    }
-
-    /// Address of the message, whose bytes lie in a row.
-    #[inline]
-    pub(super) fn address(&self) -> *const u8 {
-        self.consumer.bytes.address(self.consumer.payload(), self.len)
-    }
-
-    /// A copy of the message.
-    #[must_use]
-    pub fn to_vec(&self) -> Vec<u8> {
-        let mut message = Vec::new();
-        self.consumer.bytes.read_vec(self.consumer.payload(), &mut message, self.len);
-        message
-    }
-
-    /// Takes the message from the ring.
-    #[inline]
-    pub fn release(self) {
-        let _ = self.consumer.release(self.len);
     }
 }

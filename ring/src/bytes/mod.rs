@@ -13,13 +13,17 @@
 mod batch;
 mod consumer;
 mod messages;
+mod peek;
 mod producer;
+mod reservation;
 mod views;
 
 pub use batch::Batch;
-pub use consumer::{Consumer, Peek};
+pub use consumer::Consumer;
 pub use messages::Messages;
-pub use producer::{Producer, Reservation};
+pub use peek::Peek;
+pub use producer::Producer;
+pub use reservation::Reservation;
 pub use views::{View, Window};
 
 use crate::config::{BYTES_MIN, Config, Wrap};

@@ -7,7 +7,7 @@
 //!
 //! Nothing that was reserved is visible before its commit, and nothing has to be undone if there is none.
 
-use super::{Batch, FORM, data, length_max};
+use super::{Batch, FORM, Reservation, data, length_max};
 use crate::cursor::ProducerCursor;
 use crate::error::{OpenError, SendError, TrySendError, settled};
 use crate::layout::{HEADER_LEN, PADDING, RECORD, header, record_len};
@@ -41,7 +41,7 @@ use std::time::Duration;
 #[derive(Debug)]
 pub struct Producer {
     cursor: ProducerCursor,
-    bytes: Bytes,
+    pub(super) bytes: Bytes,
     length_max: u64,
     when_full: WhenFull,
     party: Party,
@@ -49,9 +49,9 @@ pub struct Producer {
 
 /// Where a record will stand: padding bytes from tail on, then the record.
 #[derive(Clone, Copy, Debug)]
-struct Room {
+pub(super) struct Room {
     padding: u64,
-    len: usize,
+    pub(super) len: usize,
 }
 
 impl Producer {
@@ -419,7 +419,7 @@ impl Producer {
 
     /// Position of the payload of a record in `room`.
     #[inline(always)]
-    fn payload(&self, room: Room) -> u64 {
+    pub(super) fn payload(&self, room: Room) -> u64 {
         self.cursor.tail().wrapping_add(room.padding + HEADER_LEN)
     }
 
@@ -432,7 +432,7 @@ impl Producer {
 
     /// Writes the headers of a record whose payload of `len` bytes is in place, and counts it as written.
     #[inline(always)]
-    fn close(&mut self, room: Room, len: usize) {
+    pub(super) fn close(&mut self, room: Room, len: usize) {
         debug_assert!(len <= room.len);
         let tail = self.cursor.tail();
         // Relaxed, both: tail's Release publishes them, and nobody reads beyond tail.
@@ -444,79 +444,4 @@ impl Producer {
         self.bytes.header(tail.wrapping_add(room.padding)).store(word, Ordering::Relaxed);
         self.cursor.advance(room.padding + record_len(len as u64));
     }
-}
-
-/// Room for one record, not visible to the consumer. Dropping it without a commit gives the room back.
-#[derive(Debug)]
-#[must_use = "a record that is not committed is not sent"]
-pub struct Reservation<'a> {
-    producer: &'a mut Producer,
-    room: Room,
-}
-
-impl Reservation<'_> {
-    /// Bytes reserved. They hold whatever the ring held there before.
-    #[must_use]
-    #[allow(clippy::len_without_is_empty)] // because an empty record is nothing special.
-    pub fn len(&self) -> usize {
-        self.room.len
-    }
-
-    /// Writes the whole record.
-    ///
-    /// # Panics
-    ///
-    /// When `message` is not exactly as long as the reservation.
-    #[inline]
-    pub fn copy_from(&mut self, message: &[u8]) {
-        assert_eq!(message.len(), self.room.len, "a record is written whole by copy_from");
-        self.write_at(0, message);
-    }
-
-    /// Writes a part of the record.
-    ///
-    /// # Panics
-    ///
-    /// When the part does not lie within the reservation.
-    #[inline]
-    pub fn write_at(&mut self, at: usize, part: &[u8]) {
-        let end = at.checked_add(part.len());
-        assert!(
-            end.is_some_and(|end| end <= self.room.len),
-            "{} bytes at {at} of {}",
-            part.len(),
-            self.room.len
-        );
-        let position = self.producer.payload(self.room).wrapping_add(at as u64);
-        self.producer.bytes.write(position, part);
-    }
-
-    /// Address of the reserved bytes, which lie in a row.
-    #[inline]
-    pub(super) fn address(&self) -> *mut u8 {
-        self.producer.bytes.address(self.producer.payload(self.room), self.room.len)
-    }
-
-    /// Sends the record.
-    #[inline]
-    pub fn commit(self) {
-        let len = self.room.len;
-        self.commit_prefix(len);
-    }
-
-    /// Sends the first `len` bytes as the record and gives the rest back.
-    ///
-    /// # Panics
-    ///
-    /// When more is committed than was reserved.
-    #[inline]
-    pub fn commit_prefix(self, len: usize) {
-        assert!(len <= self.room.len, "{len} bytes of a reservation of {}", self.room.len);
-        self.producer.close(self.room, len);
-        // In a forked child there was no reservation to commit.
-        let _ = self.producer.publish();
-    }
-
-    /// Gives the room back; nothing is sent. The same as dropping the reservation.
-    pub fn abort(self) {}
 }

@@ -6,7 +6,7 @@
 //! ```
 
 use super::layout::steps::ConsumerSide;
-use super::{Layout, Slot, Throughput, form, memory};
+use super::{Layout, Peek, Slot, Throughput, form, memory};
 use crate::error::{OpenError, RecvError, TryRecvError, arrived};
 use crate::party::Party;
 use crate::setup::Side;
@@ -35,7 +35,7 @@ const IDLE_LOOKS: u32 = 3;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Consumer<T: Slot, L: Layout = Throughput> {
-    side: L::Consumer<T>,
+    pub(super) side: L::Consumer<T>,
     /// Looks since something was there.
     idle: u32,
     party: Party,
@@ -340,7 +340,7 @@ impl<T: Slot, L: Layout> Consumer<T, L> {
 
     /// Gives values back, and wakes the producer if it sleeps until there is room. False in a forked child.
     #[inline(always)]
-    fn release(&mut self, count: usize) -> bool {
+    pub(super) fn release(&mut self, count: usize) -> bool {
         self.side.release(count);
         self.party.ring(&self.side.memory().control().freed.bell)
     }
@@ -428,64 +428,5 @@ impl<T: Slot, L: Layout> fmt::Debug for Consumer<T, L> {
     /// Shows the ring and not its values, which need not be `Debug`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Consumer").field("region", self.region()).finish_non_exhaustive()
-    }
-}
-
-/// Values in a row, still in the ring. Dropping it without a release leaves them there.
-#[derive(Debug)]
-#[must_use = "values that are not released stay in the ring"]
-pub struct Peek<'a, T: Slot, L: Layout = Throughput> {
-    consumer: &'a mut Consumer<T, L>,
-    count: usize,
-}
-
-impl<T: Slot, L: Layout> Peek<'_, T, L> {
-    /// How many values there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.count
-    }
-
-    /// Was no value asked for?
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.count == 0
-    }
-
-    /// A copy of one of the values.
-    ///
-    /// # Panics
-    ///
-    /// When `at` is not below [`len`](Self::len).
-    #[inline]
-    #[must_use]
-    pub fn read(&self, at: usize) -> T {
-        assert!(at < self.count, "value {at} of {}", self.count);
-        self.consumer.side.read(at)
-    }
-
-    /// Takes all of the values from the ring.
-    #[inline]
-    pub fn release(self) {
-        let _ = self.consumer.release(self.count);
-    }
-
-    /// Takes the first `count` values from the ring and leaves the rest.
-    ///
-    /// # Panics
-    ///
-    /// When more are released than there are.
-    #[inline]
-    pub fn release_prefix(self, count: usize) {
-        assert!(count <= self.count, "{count} values of {}", self.count);
-        let _ = self.consumer.release(count);
-    }
-}
-
-impl<T: Slot> Peek<'_, T, Throughput> {
-    /// Address of the first value.
-    #[inline]
-    pub(super) fn address(&self) -> *const T {
-        self.consumer.side.address()
     }
 }

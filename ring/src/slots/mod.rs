@@ -16,13 +16,17 @@
 mod consumer;
 mod latency;
 mod layout;
+mod peek;
 mod producer;
+mod reservation;
 mod throughput;
 mod views;
 
-pub use consumer::{Consumer, Peek};
+pub use consumer::Consumer;
 pub use layout::{Latency, Layout, Throughput};
-pub use producer::{Producer, Reservation};
+pub use peek::Peek;
+pub use producer::Producer;
+pub use reservation::Reservation;
 pub use views::{View, Window};
 
 use crate::config::Config;

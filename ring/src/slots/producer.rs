@@ -6,7 +6,7 @@
 //! ```
 
 use super::layout::steps::ProducerSide;
-use super::{Layout, Slot, Throughput, form, memory};
+use super::{Layout, Reservation, Slot, Throughput, form, memory};
 use crate::error::{OpenError, SendError, TrySendError, settled};
 use crate::party::Party;
 use crate::setup::Side;
@@ -33,7 +33,7 @@ use std::time::Duration;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Producer<T: Slot, L: Layout = Throughput> {
-    side: L::Producer<T>,
+    pub(super) side: L::Producer<T>,
     when_full: WhenFull,
     party: Party,
 }
@@ -176,7 +176,7 @@ impl<T: Slot, L: Layout> Producer<T, L> {
             answer => answer?,
         };
         self.side.put_many(&values[..count]);
-        if !self.party.ring(&self.side.memory().control().arrived.bell) {
+        if !self.ring() {
             return Err(TrySendError::Forked);
         }
         if count < values.len() && self.when_full == WhenFull::DropNewest {
@@ -343,6 +343,12 @@ impl<T: Slot, L: Layout> Producer<T, L> {
     #[inline(always)]
     fn put(&mut self, value: &T) -> bool {
         self.side.put(value);
+        self.ring()
+    }
+
+    /// Wakes the consumer if it sleeps until something has come. False in a forked child.
+    #[inline(always)]
+    pub(super) fn ring(&mut self) -> bool {
         self.party.ring(&self.side.memory().control().arrived.bell)
     }
 
@@ -445,69 +451,5 @@ impl<T: Slot, L: Layout> fmt::Debug for Producer<T, L> {
     /// Shows the ring and not its values, which need not be `Debug`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Producer").field("region", self.region()).finish_non_exhaustive()
-    }
-}
-
-/// Free slots in a row, not visible to the consumer. Dropping it without a commit gives them back.
-#[derive(Debug)]
-#[must_use = "slots that are not committed are not sent"]
-pub struct Reservation<'a, T: Slot, L: Layout = Throughput> {
-    producer: &'a mut Producer<T, L>,
-    count: usize,
-}
-
-impl<T: Slot, L: Layout> Reservation<'_, T, L> {
-    /// Slots reserved. They hold whatever they held before.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.count
-    }
-
-    /// Is it a reservation of no slots (as asked for)?
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.count == 0
-    }
-
-    /// Writes one of the slots.
-    ///
-    /// # Panics
-    ///
-    /// When `at` is not below [`len`](Self::len).
-    #[inline]
-    pub fn write(&mut self, at: usize, value: &T) {
-        assert!(at < self.count, "slot {at} of a reservation of {}", self.count);
-        self.producer.side.write(at, value);
-    }
-
-    /// Sends all of the slots.
-    #[inline]
-    pub fn commit(self) {
-        let count = self.count;
-        self.commit_prefix(count);
-    }
-
-    /// Sends the first `count` slots and gives the rest back.
-    ///
-    /// # Panics
-    ///
-    /// When more are committed than were reserved.
-    #[inline]
-    pub fn commit_prefix(self, count: usize) {
-        assert!(count <= self.count, "{count} slots of a reservation of {}", self.count);
-        self.producer.side.commit(count);
-        // In a forked child there was no reservation to commit.
-        let _ = self.producer.party.ring(&self.producer.side.memory().control().arrived.bell);
-    }
-
-    /// Gives the slots back; nothing is sent. The same as dropping the reservation.
-    pub fn abort(self) {}
-}
-
-impl<T: Slot> Reservation<'_, T, Throughput> {
-    /// Address of the first slot.
-    #[inline]
-    pub(super) fn address(&self) -> *mut T {
-        self.producer.side.address()
     }
 }
