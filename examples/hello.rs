@@ -34,7 +34,7 @@ fn parent() -> Result<(), Box<dyn Error>> {
     let mut child = Command::new(std::env::current_exe()?).arg(&name).spawn()?;
     let mut message = Vec::new();
     for _ in 0..3 {
-        rx.recv_until(&mut message, Duration::from_secs(10))?;
+        rx.recv_timeout(&mut message, Duration::from_secs(10))?;
         println!("{}", String::from_utf8_lossy(&message));
     }
     let ended = child.wait()?;

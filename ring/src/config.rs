@@ -66,14 +66,14 @@ impl Config {
         self
     }
 
-    /// Does a named ring outlive its parties?
+    /// Does a ring with a name, or in a file, outlive its parties?
     #[must_use]
     pub fn lifetime(mut self, lifetime: Lifetime) -> Self {
         self.lifetime = lifetime;
         self
     }
 
-    /// Permission bits of a named ring; the umask does not touch them.
+    /// Permission bits of a ring with a name, or in a file, at most `0o777`; the umask does not touch them.
     #[must_use]
     pub fn mode(mut self, mode: u32) -> Self {
         self.permissions.mode = mode;

@@ -184,9 +184,10 @@ pub enum TrySendError {
         max: u64,
     },
     /// The consumer died, and there is no room that it had released before. Told once for each death; the handle goes on,
-    /// and serves the next consumer.
+    /// and serves the next consumer: the next call waits for one.
     PeerDead,
-    /// The consumer has left, and there is no room that it had released before. So it stays until another one comes.
+    /// The consumer has left, and there is no room that it had released before. Every call answers so at once, until another
+    /// one comes; to serve it, `await_consumer` first.
     Closed,
     /// The handle was made by the process that this one was forked from.
     Forked,
@@ -223,9 +224,10 @@ pub enum SendError {
         max: u64,
     },
     /// The consumer died, and there is no room that it had released before. Told once for each death; the handle goes on,
-    /// and serves the next consumer.
+    /// and serves the next consumer: the next call waits for one.
     PeerDead,
-    /// The consumer has left, and there is no room that it had released before. So it stays until another one comes.
+    /// The consumer has left, and there is no room that it had released before. Every call answers so at once, until another
+    /// one comes; to serve it, `await_consumer` first.
     Closed,
     /// The handle was made by the process that this one was forked from.
     Forked,
@@ -260,9 +262,10 @@ pub enum TryRecvError {
         needed: usize,
     },
     /// The producer died, and what it had sent has been received. Told once for each death; the handle goes on, and serves
-    /// the next producer.
+    /// the next producer: the next call waits for one.
     PeerDead,
-    /// The producer has left, and what it had sent has been received. So it stays until another one comes.
+    /// The producer has left, and what it had sent has been received. Every call answers so at once, until another one comes;
+    /// to serve it, `await_producer` first.
     Closed,
     /// The handle was made by the process that this one was forked from.
     Forked,
@@ -297,9 +300,10 @@ pub enum RecvError {
         needed: usize,
     },
     /// The producer died, and what it had sent has been received. Told once for each death; the handle goes on, and serves
-    /// the next producer.
+    /// the next producer: the next call waits for one.
     PeerDead,
-    /// The producer has left, and what it had sent has been received. So it stays until another one comes.
+    /// The producer has left, and what it had sent has been received. Every call answers so at once, until another one comes;
+    /// to serve it, `await_producer` first.
     Closed,
     /// The handle was made by the process that this one was forked from.
     Forked,

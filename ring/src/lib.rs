@@ -30,7 +30,9 @@ pub use fingerprint::Fingerprint;
 pub use in_place::InPlace;
 pub use ringway_shm as shm;
 pub use ringway_shm::zerocopy;
-pub use ringway_shm::{Access, Lifetime, Name, Permissions, Region};
+pub use ringway_shm::{
+    Access, Lifetime, Location, Name, Permissions, Region, list, remove_leftovers, unlink, unlink_file,
+};
 pub use ringway_sync::{Deadline, WaitStrategy};
 pub use slots::Slot;
 pub use when_full::WhenFull;

@@ -54,7 +54,9 @@ macro_rules! by_name {
             Self::attach(&std::sync::Arc::new(region))
         }
 
-        #[doc = concat!("Opens a named ring as its ", $side, ", or creates it. A ring that exists keeps its own capacity.")]
+        #[doc = concat!("Opens a named ring as its ", $side, ", or creates it: the verb for a process that may be started again.")]
+        ///
+        /// A ring that exists keeps its own capacity.
         ///
         /// # Errors
         ///
@@ -78,7 +80,9 @@ macro_rules! by_path {
     ($form:expr, $side:literal, $taken:literal) => {
         #[doc = concat!("Creates a ring in a file, and is its ", $side, ". The path must be free.")]
         ///
-        /// A file on a disk keeps the ring across restarts of every party; one on a hugetlbfs mount lies in large pages.
+        /// The file goes with its last party, unless
+        /// [`lifetime`](crate::Config::lifetime)[`(Lifetime::UntilUnlinked)`](crate::Lifetime::UntilUnlinked) is set: with it, a
+        /// file on a disk keeps the ring across restarts of every party. One on a hugetlbfs mount lies in large pages.
         /// `docs/GUARANTEES.md` says what a truncation, a restart and a reboot mean.
         ///
         /// # Errors
@@ -104,7 +108,9 @@ macro_rules! by_path {
             Self::attach(&std::sync::Arc::new(region))
         }
 
-        #[doc = concat!("Opens the ring in a file as its ", $side, ", or creates it. A ring that exists keeps its own capacity.")]
+        #[doc = concat!("Opens the ring in a file as its ", $side, ", or creates it: the verb for a process that may be started again.")]
+        ///
+        /// A ring that exists keeps its own capacity. See [`create_file`](Self::create_file) for how long the file stays.
         ///
         /// # Errors
         ///

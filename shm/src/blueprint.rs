@@ -19,7 +19,9 @@ pub const ROWS_MAX: u32 = 4096;
 /// Does a region's name outlive its parties?
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Lifetime {
-    /// The name goes when the last party leaves or dies. What the region held goes with it.
+    /// The name, or the path of a file, goes when the last party leaves, and what the region held with it. A party that is
+    /// killed leaves the name behind, for the next one that opens it for writing, creates under it or sweeps
+    /// ([`remove_leftovers`](crate::remove_leftovers)) to remove.
     #[default]
     LastParty,
     /// The name or path and what the region holds stay until [`unlink`](crate::unlink) or

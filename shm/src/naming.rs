@@ -53,7 +53,7 @@ pub(crate) fn build(
     let Permissions { mode, group } = permissions;
     let refused = |_| CreateError::Permissions { mode, group };
     // Its own owner could neither open such a region nor remove what is left of it.
-    if mode & 0o600 != 0o600 {
+    if mode & 0o600 != 0o600 || mode & !0o777 != 0 {
         return Err(refused(Errno::INVAL));
     }
     if let Some(group) = group {

@@ -235,7 +235,8 @@ impl Region {
         Ok(participant)
     }
 
-    /// This thread's row, claimed at the first call and kept until the thread ends or the region is dropped.
+    /// This thread's row, claimed at the first call and kept until the thread ends, or next asks for a row of any region after
+    /// this one was dropped. Dropping the answer frees nothing.
     ///
     /// # Errors
     ///

@@ -72,6 +72,7 @@ impl Region {
     ///
     /// [`SystemError`] when the system does not answer.
     pub fn is_claimed(&self, role: u32) -> Result<bool, SystemError> {
+        self.is_at_home()?;
         if role >= ROLES_MAX {
             return Ok(false);
         }

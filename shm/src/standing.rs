@@ -218,7 +218,7 @@ impl Region {
     }
 
     /// Fails in a forked child, which would take zeros for the rows.
-    fn is_at_home(&self) -> Result<(), SystemError> {
+    pub(crate) fn is_at_home(&self) -> Result<(), SystemError> {
         if self.is_known_forked() {
             Err(SystemError::new("asking for an owner", Errno::BADF))
         } else {

@@ -37,7 +37,7 @@ use ringway_shm::{Fingerprint, Region};
 use std::sync::Arc;
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
-/// What may lie in a slot: plain data with a fingerprint. Implemented for every type that is.
+/// What may lie in a slot: plain data of at least one byte, with a fingerprint. Implemented for every type that is.
 ///
 /// # Examples
 ///

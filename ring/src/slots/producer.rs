@@ -190,7 +190,8 @@ impl<T: Slot, L: Layout> Producer<T, L> {
     ///
     /// # Errors
     ///
-    /// [`SendError`], but not `TimedOut`.
+    /// [`SendError`], but not `TimedOut`. The first values may have been sent; [`send_many_until`](Self::send_many_until) says how
+    /// many.
     #[inline]
     pub fn send_many(&mut self, values: &[T]) -> Result<(), SendError> {
         let mut rest = values;
