@@ -296,3 +296,20 @@ fn a_parent_that_dies_is_dead_though_its_child_lives<K: Kind>(test: &str) {
     // SAFETY: the grandchild, which nobody else waits for by its number.
     unsafe { libc::kill(grandchild as i32, libc::SIGKILL) };
 }
+
+#[test]
+fn a_batch_that_was_begun_before_the_fork_sends_nothing_in_the_child() {
+    let _alone = alone();
+    let region = Arc::new(ringway::bytes::anonymous(&fixture::config(4096)).unwrap());
+    let mut tx = ringway::bytes::Producer::attach(&region).unwrap();
+    let mut rx = ringway::bytes::Consumer::attach(&region).unwrap();
+    let mut batch = tx.batch();
+    fork(|_| match batch.try_send(b"child") {
+        Err(ringway::TrySendError::Forked) => Ok(()),
+        other => Err(format!("{other:?}")),
+    })
+    .succeed();
+    batch.send(b"parent").unwrap();
+    drop(batch);
+    assert_eq!(rx.recv_vec().unwrap(), b"parent");
+}

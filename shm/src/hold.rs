@@ -48,9 +48,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 /// The file that a region lies in, as far as locks and mappings go.
 #[derive(Debug)]
 pub(crate) struct Backing {
-    file: ManuallyDrop<OwnedFd>,
-    /// Device and number of the file: a descriptor that somebody closed under us may be another file's by now.
-    identity: (u64, u64),
+    file: Descriptor,
     read_only: bool,
     /// Does a mapping keep the description?
     binds: bool,
@@ -63,9 +61,7 @@ pub(crate) struct Backing {
 impl Backing {
     /// A file in memory.
     pub(crate) fn in_memory(file: OwnedFd, read_only: bool) -> Result<Self> {
-        let identity = identity(&file)?;
-        let file = ManuallyDrop::new(file);
-        Ok(Self { file, identity, read_only, binds: true, in_memory: true, grain: PAGE })
+        Ok(Self { file: Descriptor::new(file)?, read_only, binds: true, in_memory: true, grain: PAGE })
     }
 
     /// A file of any file system, which is asked what it is like: once for each region that is created or opened there.
@@ -102,17 +98,17 @@ impl Backing {
 
     /// Is it this file that was looked at?
     pub(crate) fn is(&self, stat: &rustix::fs::Stat) -> bool {
-        (stat.st_dev, stat.st_ino) == self.identity
+        (stat.st_dev, stat.st_ino) == self.file.identity
     }
 
     /// The descriptor, if it is still the file's.
     pub(crate) fn file(&self) -> Result<BorrowedFd<'_>> {
-        if identity(&self.file)? == self.identity { Ok(self.file.as_fd()) } else { Err(Errno::BADF) }
+        self.file.checked()
     }
 
     /// The descriptor, whatever it leads to by now.
     pub(crate) fn descriptor(&self) -> &OwnedFd {
-        &self.file
+        &self.file.file
     }
 
     pub(crate) fn is_read_only(&self) -> bool {
@@ -136,10 +132,11 @@ impl Backing {
         let description = self.describe()?;
         for (number, byte) in (0..).zip(bytes) {
             if kernel::try_lock(&description, byte, true)? {
-                let hold = self.bind(description, byte, Some(page(number)))?;
+                let mut hold = self.bind(description, byte, Some(page(number)))?;
                 drop(no_child_shares_it);
                 // A child that is forked before this does not have the hold: nobody else knows of it yet.
                 process::put_zeros_in_children(hold.start, hold.len);
+                hold.has_zeros = true;
                 return Ok(Some((number, hold)));
             }
         }
@@ -185,6 +182,7 @@ impl Backing {
             has_private,
             byte,
             home: Home::here(),
+            has_zeros: false,
             _description: None,
         };
         if has_private {
@@ -199,26 +197,44 @@ impl Backing {
         // SAFETY: the range just mapped, whole.
         unsafe { rustix::mm::madvise(start, len, Advice::LinuxDontFork) }?;
         if !self.binds {
-            hold._description = Some(description);
+            hold._description = Some(Descriptor::new(description)?);
         }
         Ok(hold)
+    }
+}
+
+/// An open file, closed when dropped, unless somebody has closed it already: a program that closes all its descriptors may
+/// have another file under this number by now, which is not ours to close.
+#[derive(Debug)]
+struct Descriptor {
+    file: ManuallyDrop<OwnedFd>,
+    /// Device and number of the file.
+    identity: (u64, u64),
+}
+
+impl Descriptor {
+    fn new(file: OwnedFd) -> Result<Self> {
+        Ok(Self { identity: identity(&file)?, file: ManuallyDrop::new(file) })
+    }
+
+    /// The descriptor, if it is still the file's.
+    fn checked(&self) -> Result<BorrowedFd<'_>> {
+        if identity(&self.file)? == self.identity { Ok(self.file.as_fd()) } else { Err(Errno::BADF) }
+    }
+}
+
+impl Drop for Descriptor {
+    fn drop(&mut self) {
+        if self.checked().is_ok() {
+            // SAFETY: dropped here only, and not used afterwards.
+            unsafe { ManuallyDrop::drop(&mut self.file) };
+        }
     }
 }
 
 /// Device and number of an open file. No step of a protocol, so the hooks are not shown it.
 fn identity(file: &OwnedFd) -> Result<(u64, u64)> {
     rustix::fs::fstat(file).map(|stat| (stat.st_dev, stat.st_ino))
-}
-
-impl Drop for Backing {
-    fn drop(&mut self) {
-        // A program that closes all its descriptors may have another file under this number by now, which is not ours to
-        // close.
-        if self.file().is_ok() {
-            // SAFETY: dropped here only, and not used afterwards.
-            unsafe { ManuallyDrop::drop(&mut self.file) };
-        }
-    }
 }
 
 /// A lock byte, held until this is dropped or the address space ends.
@@ -231,8 +247,10 @@ pub(crate) struct Hold {
     has_private: bool,
     byte: u64,
     home: Home,
+    /// Do children find zeros in its place? Those of a page without access find nothing.
+    has_zeros: bool,
     /// Where the file system does not keep the description with the mapping.
-    _description: Option<OwnedFd>,
+    _description: Option<Descriptor>,
 }
 
 // SAFETY: an address range of the process; nothing of it belongs to a thread.
@@ -265,7 +283,10 @@ impl Drop for Hold {
         }
         // Nothing can keep the lock from going; the hooks are only shown that it does.
         let _ = pass(Call::Unlock(self.byte));
-        process::give_back(self.start);
+        // Not otherwise: a hold that fails to be bound is dropped under the lock that this takes.
+        if self.has_zeros {
+            process::give_back(self.start);
+        }
         // SAFETY: the range was mapped by `bind` for this value alone, and every address handed out from it promised to
         // live no longer.
         let unmapped = unsafe { rustix::mm::munmap(self.start.as_ptr().cast(), self.len) };

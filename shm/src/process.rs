@@ -145,6 +145,8 @@ thread_local! {
 
 /// Takes the lock: no other thread is in the middle of anything that it guards.
 extern "C" fn before_fork() {
+    // First: what is registered for the end of a thread may take the loader's lock.
+    let _ = FORKING.try_with(|forking| forking.borrow().is_some());
     let process = locked();
     // A thread that forks while its thread-locals are destroyed keeps nothing: its child then waits for nobody, since
     // the guard is dropped here.

@@ -16,7 +16,8 @@
 //!
 //! What the kernel follows lies in private memory. An entry stands exactly one page behind its life word, and there each
 //! window (hold.rs) has a private page; a peer that scribbles over every shared byte can spoil its own news of us, and
-//! nothing else.
+//! nothing else. (One that cuts a region's file short ends the list there for the kernel, which gives up at a word that it
+//! cannot reach. Whoever waits for long asks the lock as well: standing.rs.)
 //!
 //! | killed | leaves |
 //! |---|---|
@@ -31,9 +32,8 @@
 
 use crate::layout::PAGE;
 use crate::primitive::kernel::{Call, pass};
-use crate::primitive::{AtomicU32, light_fence};
+use crate::primitive::{AtomicU32, Ordering, light_fence};
 use core::ptr::NonNull;
-use std::sync::mpsc::channel;
 
 /// Set by the kernel in a word whose owner died.
 pub(crate) const DIED: u32 = 0x4000_0000;
@@ -96,15 +96,16 @@ impl Enlisted {
 /// The page behind `life`'s page is private, mapped for writing, used by nobody else at the place of the entry, and stays
 /// so until [`delist`].
 pub(crate) unsafe fn enlist(life: &AtomicU32) -> Option<Enlisted> {
+    let has_room = |sentinel: &Sentinel| sentinel.entries < ENTRIES_MAX;
     let mut process = crate::process::this();
-    let at = match process.sentinels.iter().position(|sentinel| sentinel.entries < ENTRIES_MAX) {
-        Some(at) => at,
-        None => {
-            process.sentinels.push(Sentinel::start()?);
-            process.sentinels.len() - 1
-        }
-    };
-    let sentinel = &mut process.sentinels[at];
+    if !process.sentinels.iter().any(has_room) {
+        // Not under the lock: to start a thread may take libc's locks. Two that do so at once start two.
+        drop(process);
+        let sentinel = Sentinel::start()?;
+        process = crate::process::this();
+        process.sentinels.push(sentinel);
+    }
+    let sentinel = process.sentinels.iter_mut().find(|sentinel| has_room(sentinel))?;
     let entry = NonNull::from(life).cast::<u8>().as_ptr().wrapping_add(PAGE as usize).cast::<Entry>();
     let link = sentinel.head.as_ptr().cast::<Entry>();
     // SAFETY: the head's first field; the head is leaked, and ours under the lock.
@@ -145,42 +146,94 @@ pub(crate) fn delist(enlisted: &Enlisted) {
     debug_assert!(false, "a word is delisted once, from the list that it was put on");
 }
 
+/// What a new sentinel and the thread that starts it tell each other. Leaked when the sentinel lives.
+#[repr(C)]
+struct Start {
+    /// First, so that its address is that of the whole.
+    head: Head,
+    /// 0 until the kernel knows the list; then the thread's number, or [`REFUSED`].
+    thread: AtomicU32,
+}
+
+/// The kernel did not take the list.
+const REFUSED: u32 = u32::MAX;
+
+/// Stack of a sentinel, in bytes: it calls four functions of the kernel.
+const STACK: usize = 64 << 10;
+
 impl Sentinel {
-    /// Starts the thread, and waits until the kernel knows its list.
+    /// Starts the thread, and waits until the kernel knows its list. `None` where the system refuses.
+    ///
+    /// By `pthread_create` and not by the standard library, which registers what is to run at a thread's end, allocates, and
+    /// panics in the new thread where it cannot.
     fn start() -> Option<Self> {
         pass(Call::StartSentinel).ok()?;
         let (first, pending) = (core::ptr::null_mut(), core::ptr::null_mut());
-        let head = Box::leak(Box::new(Head { first, offset: -(PAGE as libc::c_long), pending }));
+        let head = Head { first, offset: -(PAGE as libc::c_long), pending };
+        let start = Box::leak(Box::new(Start { head, thread: AtomicU32::new(0) }));
         // The end of a list is its head.
-        head.first = core::ptr::from_mut(head).cast();
-        let head = NonNull::from(head);
-        let address = head.as_ptr() as usize;
-        let (tell, told) = channel();
+        start.head.first = (&raw mut start.head).cast();
+        let (head, address) = (NonNull::from(&mut start.head), core::ptr::from_mut(start));
         let signals = Signals::block();
-        let started = std::thread::Builder::new()
-            .name("ringway-sentinel".to_owned())
-            .stack_size(64 << 10)
-            .spawn(move || {
-                // SAFETY: a head of the length that the kernel expects, which is never freed. This thread uses no robust
-                // mutex of libc's, whose list this takes the place of.
-                let set = unsafe { libc::syscall(libc::SYS_set_robust_list, address, size_of::<Head>()) };
-                let _ = tell.send(if set == 0 { thread_id() } else { 0 });
-                if set == 0 {
-                    loop {
-                        std::thread::park();
-                    }
-                }
-            });
+        let started = spawn(address.cast(), Some(STACK)) || spawn(address.cast(), None);
         drop(signals);
-        let thread =
-            started.ok().and_then(|_| told.recv().ok()).filter(|thread| (1..=THREAD).contains(thread));
-        let Some(thread) = thread else {
-            // SAFETY: leaked above; the thread did not start, or has told that the kernel does not know the head.
-            drop(unsafe { Box::from_raw(head.as_ptr()) });
-            return None;
-        };
-        Some(Self { head, thread, entries: 0 })
+        // SAFETY: leaked above, and given back below only.
+        let told = unsafe { &(*address).thread };
+        // Acquire: pairs with the Release in `watch`.
+        while started && told.load(Ordering::Acquire) == 0 {
+            std::thread::yield_now();
+        }
+        let thread = told.load(Ordering::Acquire);
+        if started && (1..=THREAD).contains(&thread) {
+            return Some(Self { head, thread, entries: 0 });
+        }
+        // SAFETY: leaked above; the thread did not start, or its last look at it was to tell that the kernel refused.
+        drop(unsafe { Box::from_raw(address) });
+        None
     }
+}
+
+/// Starts [`watch`] in a thread of its own, with so much stack or what is usual.
+fn spawn(start: *mut core::ffi::c_void, stack: Option<usize>) -> bool {
+    // SAFETY: plain data for the calls below, for which all-zero is a place to begin.
+    let mut attributes: libc::pthread_attr_t = unsafe { core::mem::zeroed() };
+    // SAFETY: fills what it is given.
+    if unsafe { libc::pthread_attr_init(&raw mut attributes) } != 0 {
+        return false;
+    }
+    // SAFETY: initialised above.
+    unsafe { libc::pthread_attr_setdetachstate(&raw mut attributes, libc::PTHREAD_CREATE_DETACHED) };
+    if let Some(stack) = stack {
+        // SAFETY: as above. A stack too small for the program's thread-locals is refused at the start.
+        unsafe { libc::pthread_attr_setstacksize(&raw mut attributes, stack) };
+    }
+    let mut thread = 0;
+    // SAFETY: `watch` takes the address of a `Start`, which its caller keeps until it has told.
+    let started = unsafe { libc::pthread_create(&raw mut thread, &raw const attributes, watch, start) };
+    // SAFETY: initialised above, and not used any more.
+    unsafe { libc::pthread_attr_destroy(&raw mut attributes) };
+    started == 0
+}
+
+/// The sentinel.
+extern "C" fn watch(start: *mut core::ffi::c_void) -> *mut core::ffi::c_void {
+    let start = start.cast::<Start>();
+    // SAFETY: a head of the length that the kernel expects, which is not freed once the kernel knows it. This thread uses no
+    // robust mutex of libc's, whose list this takes the place of.
+    let set = unsafe { libc::syscall(libc::SYS_set_robust_list, start, size_of::<Head>()) };
+    // SAFETY: names this thread; reads a string that lives.
+    unsafe { libc::prctl(libc::PR_SET_NAME, c"ringway-sentinel".as_ptr()) };
+    // SAFETY: whoever started us waits for this store.
+    let thread = unsafe { &(*start).thread };
+    // Release: the kernel knows the list. Pairs with the Acquire in `Sentinel::start`.
+    thread.store(if set == 0 { thread_id() } else { REFUSED }, Ordering::Release);
+    if set == 0 {
+        loop {
+            // SAFETY: sleeps until a signal, and all are blocked.
+            unsafe { libc::pause() };
+        }
+    }
+    core::ptr::null_mut()
 }
 
 /// This thread's number in its own PID namespace.

@@ -40,6 +40,9 @@ const WORTH: Duration = Duration::from_micros(50);
 /// Between two checks that take longer than this, somebody else had the core.
 const PREEMPTED: Duration = Duration::from_micros(500);
 
+/// How often a wait that does not sleep looks closely after its peer.
+const CLOSELY: Duration = Duration::from_millis(250);
+
 /// How often the core is yielded to a peer that needs it before this side leaves it.
 const YIELDS: u32 = 8;
 
@@ -138,6 +141,7 @@ impl Pace {
             deadline,
             began: None,
             checked: Duration::ZERO,
+            looked_closely: Duration::ZERO,
             slept: false,
             is_together: self.is_together,
             was_preempted: false,
@@ -204,6 +208,8 @@ pub struct Wait {
     began: Option<Duration>,
     /// When the last check was.
     checked: Duration,
+    /// When the peer was last looked after closely, or the wait began.
+    looked_closely: Duration,
     slept: bool,
     is_together: bool,
     was_preempted: bool,
@@ -242,6 +248,7 @@ impl Wait {
         self.is_together = is_together;
         if self.began.is_none() {
             self.began = Some(now);
+            self.looked_closely = now;
         } else if !self.slept && self.yields == 0 && now.saturating_sub(self.checked) > PREEMPTED {
             self.was_preempted = true;
         }
@@ -263,6 +270,15 @@ impl Wait {
             return Next::Look;
         }
         Next::Sleep
+    }
+
+    /// Is it time to look closely after the peer? Now and then in a wait that goes on without sleeping.
+    pub fn is_long(&mut self) -> bool {
+        let is_long = self.checked.saturating_sub(self.looked_closely) >= CLOSELY && self.began.is_some();
+        if is_long {
+            self.looked_closely = self.checked;
+        }
+        is_long
     }
 
     /// Says that the wait sleeps now; the answer is whether for the first time.

@@ -19,14 +19,11 @@ const BATCH_PARTS: u64 = 8;
 #[derive(Debug)]
 pub struct Batch<'a> {
     producer: &'a mut Producer,
-    /// Is this the process that the producer was made in?
-    is_here: bool,
 }
 
 impl<'a> Batch<'a> {
     pub(super) fn new(producer: &'a mut Producer) -> Self {
-        let is_here = producer.is_here();
-        Self { producer, is_here }
+        Self { producer }
     }
 
     /// Adds a copy of `message` if there is room now. Never waits; publishes what has gathered if there is none.
@@ -36,7 +33,7 @@ impl<'a> Batch<'a> {
     /// [`TrySendError`]; this message was not added, the ones before it were.
     #[inline]
     pub fn try_send(&mut self, message: &[u8]) -> Result<(), TrySendError> {
-        if !self.is_here {
+        if !self.producer.is_here() {
             return Err(TrySendError::Forked);
         }
         match self.producer.append(message) {

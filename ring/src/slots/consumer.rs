@@ -134,7 +134,7 @@ impl<T: Slot, L: Layout> Consumer<T, L> {
     ///
     /// # Errors
     ///
-    /// [`TryRecvError`]; `value` is as it was.
+    /// [`TryRecvError`]; `value` is as it was, but after `Forked`.
     #[inline(always)]
     pub fn try_recv_into(&mut self, value: &mut T) -> Result<(), TryRecvError> {
         if !self.side.has_next() {
@@ -147,7 +147,7 @@ impl<T: Slot, L: Layout> Consumer<T, L> {
     ///
     /// # Errors
     ///
-    /// [`RecvError`], but not `TimedOut`; `value` is as it was.
+    /// [`RecvError`], but not `TimedOut`; `value` is as it was, but after `Forked`.
     #[inline]
     pub fn recv_into(&mut self, value: &mut T) -> Result<(), RecvError> {
         self.recv_into_until(value, Deadline::NEVER)
@@ -157,7 +157,7 @@ impl<T: Slot, L: Layout> Consumer<T, L> {
     ///
     /// # Errors
     ///
-    /// [`RecvError`]; `value` is as it was.
+    /// [`RecvError`]; `value` is as it was, but after `Forked`.
     #[inline]
     pub fn recv_into_until(&mut self, value: &mut T, deadline: impl Into<Deadline>) -> Result<(), RecvError> {
         if let Err(error) = self.try_recv_into(value) {
