@@ -36,9 +36,6 @@ const DYING: Duration = Duration::from_micros(200);
 const DYING_LONG: Duration = Duration::from_millis(5);
 const DYING_FAST: u32 = 64;
 
-/// How many tries in vain there are to a close look.
-const CLOSELY_TRIES: u32 = 1 << 20;
-
 /// One side, as long as its handle lives.
 #[derive(Debug)]
 pub(crate) struct Party {
@@ -50,8 +47,6 @@ pub(crate) struct Party {
     witness: Witness,
     /// A death was told to a call that had something else to say first.
     owed: bool,
-    /// Tries in vain since the other side was looked after closely.
-    vain: u32,
     claim: Claim,
 }
 
@@ -85,7 +80,7 @@ impl Party {
         seat::take(ours, claim.owner());
         ringer.ring(bell(&board, side));
         let (pace, sleeper) = (Pace::new(WaitStrategy::default()), Sleeper::of_one_ringer());
-        Self { side, pace, ringer, sleeper, witness, owed: false, vain: 0, claim, board }
+        Self { side, pace, ringer, sleeper, witness, owed: false, claim, board }
     }
 
     pub(crate) fn region(&self) -> &Arc<Region> {
@@ -141,24 +136,17 @@ impl Party {
         if self.region().is_known_forked() { Ending::Forked } else { Ending::Corrupt(corruption) }
     }
 
-    /// After a try that found nothing: is there no reason to say more than that? No system call if there is none, but once in
-    /// a very long while.
+    /// After a try that found nothing: is there no reason to say more than that? No system call if there is none.
     #[inline]
-    pub(crate) fn is_peer_well(&mut self) -> bool {
+    pub(crate) fn is_peer_well(&self) -> bool {
         let (_, theirs) = seats(&self.board, self.side);
-        let is_well = !self.owed && self.witness.is_well(self.claim.region(), theirs);
-        self.vain += 1;
-        if self.vain == CLOSELY_TRIES {
-            self.look_closely();
-        }
-        is_well
+        !self.owed && self.witness.is_well(self.region(), theirs)
     }
 
     /// Asks the other side's lock, whatever its life word says.
     #[cold]
     #[inline(never)]
-    fn look_closely(&mut self) {
-        self.vain = 0;
+    fn look_closely(&self) {
         if let Some(owner) = self.witness.last_alive() {
             // What cannot be asked now is asked the next time.
             let _ = self.region().look_closely(owner);

@@ -4,7 +4,7 @@ mod fixture;
 
 use fixture::child::{Started, link, may_go_on, say, task};
 use fixture::{LIMIT, config, in_time};
-use ringway::{Access, RecvError, TryRecvError, WaitStrategy, slots};
+use ringway::{Access, RecvError, WaitStrategy, slots};
 use std::path::{Path, PathBuf};
 
 /// A directory of this test's own, removed with what is in it.
@@ -26,7 +26,7 @@ fn victim(directory: &Path) {
     may_go_on(&mut link);
 }
 
-fn a_death_is_told(test: &str, strategy: Option<WaitStrategy>) {
+fn a_death_is_told(test: &str, strategy: WaitStrategy) {
     if let Some(directory) = task() {
         return victim(Path::new(&directory));
     }
@@ -41,33 +41,19 @@ fn a_death_is_told(test: &str, strategy: Option<WaitStrategy>) {
     std::mem::forget(cut);
     std::fs::File::options().write(true).open(directory.0.join("cut")).unwrap().set_len(0).unwrap();
     child.kill();
-    let told = in_time(move || match strategy {
-        Some(strategy) => {
-            whole.set_wait_strategy(strategy);
-            whole.recv_until(LIMIT)
-        }
-        None => loop {
-            match whole.try_recv() {
-                Err(TryRecvError::Empty) => {}
-                Err(TryRecvError::PeerDead) => break Err(RecvError::PeerDead),
-                other => panic!("{other:?}"),
-            }
-        },
+    let told = in_time(move || {
+        whole.set_wait_strategy(strategy);
+        whole.recv_until(LIMIT)
     });
     assert_eq!(told, Err(RecvError::PeerDead));
 }
 
 #[test]
 fn a_sleeper_is_told() {
-    a_death_is_told("a_sleeper_is_told", Some(WaitStrategy::Sleep));
+    a_death_is_told("a_sleeper_is_told", WaitStrategy::Sleep);
 }
 
 #[test]
 fn a_spinner_is_told() {
-    a_death_is_told("a_spinner_is_told", Some(WaitStrategy::Spin));
-}
-
-#[test]
-fn who_tries_is_told() {
-    a_death_is_told("who_tries_is_told", None);
+    a_death_is_told("a_spinner_is_told", WaitStrategy::Spin);
 }

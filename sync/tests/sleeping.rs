@@ -171,8 +171,9 @@ const HEAVY: Counts = Counts { heavy_fences: 1, sleeps: 1, ..NOTHING };
 const HEAVY_AND_ASKS: Counts = Counts { full_fences: 1, ..HEAVY };
 /// A sleep that relies on the ringer's fences.
 const TRUSTS: Counts = Counts { full_fences: 1, sleeps: 1, ..NOTHING };
-/// A ring for somebody, by a ringer that does not fence.
-const WAKES: Counts = Counts { wakes: 1, ..NOTHING };
+/// A ring for somebody, by a ringer that does not fence before it looks: its fence is between its change of the word and its
+/// look at what sleepers want.
+const WAKES: Counts = Counts { wakes: 1, full_fences: 1, ..NOTHING };
 /// A ring for nobody, by one that does.
 const FENCES: Counts = Counts { full_fences: 1, ..NOTHING };
 
@@ -200,7 +201,7 @@ fn a_sleep_costs_one_heavy_fence_until_fences_are_asked_for_and_answered() {
     assert_eq!(scene.ring(), WAKES, "the answer is the fence of the next ring");
     for _ in 0..100 {
         assert_eq!(scene.sleep(), TRUSTS);
-        assert_eq!(scene.ring(), Counts { full_fences: 1, ..WAKES });
+        assert_eq!(scene.ring(), Counts { full_fences: 2, ..WAKES });
     }
 }
 
@@ -258,7 +259,7 @@ fn a_sleep_in_between_keeps_the_fences() {
     for _ in 0..5 {
         (1..QUIET_TO_STOP).for_each(|_| assert_eq!(scene.ring(), FENCES));
         assert_eq!(scene.sleep(), TRUSTS);
-        assert_eq!(scene.ring(), Counts { full_fences: 1, ..WAKES });
+        assert_eq!(scene.ring(), Counts { full_fences: 2, ..WAKES });
     }
 }
 
@@ -296,7 +297,7 @@ fn a_ringer_that_follows_another_fences_from_the_beginning() {
 #[test]
 fn a_ringer_that_cannot_join_fences_for_itself() {
     let mut scene = Scene::new(|watch| watch.refuses_joins.set(true));
-    assert_eq!(scene.ring(), Counts { full_fences: 1, ..WAKES });
+    assert_eq!(scene.ring(), Counts { full_fences: 2, ..WAKES });
     for _ in 0..10 * QUIET_TO_STOP {
         assert_eq!(scene.ring(), FENCES);
     }
