@@ -255,11 +255,9 @@ impl Party {
             }
             Peer::Alive(owner) => {
                 // A life word that was marked in this moment: the next look finds it.
-                if let Some(life) = region.life(owner) {
-                    if self.sleeper.sleep(door, ticket, Some(life), deadline, is_first) {
-                        // What cannot be asked now is asked at the next tick.
-                        let _ = region.look_closely(owner);
-                    }
+                let life = region.life(owner);
+                if life.is_some() && self.sleeper.sleep(door, ticket, life, deadline, is_first) {
+                    self.look_closely();
                 }
             }
         }
@@ -274,10 +272,9 @@ impl Party {
             }
             let ticket = self.sleeper.prepare(door(&self.board, self.side));
             let (_, theirs) = seats(&self.board, self.side);
-            match self.witness.holder(self.claim.region(), theirs) {
+            match self.witness.meet(self.claim.region(), theirs) {
                 Peer::Alive(_) => {
                     self.owed = false;
-                    self.witness.begin_anew(theirs);
                     return Ok(());
                 }
                 _ if deadline.has_passed() => return Err(Ending::TimedOut),

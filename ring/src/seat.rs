@@ -122,21 +122,36 @@ impl Witness {
 
     /// Looks after the other side, with the deaths that have not been told first.
     pub(crate) fn look(&mut self, region: &Region, word: &AtomicU64) -> Peer {
-        let seat = Seat::look(word);
-        if self.counted(seat) == self.told { self.holder(region, word) } else { Peer::Died }
+        let (peer, seat) = self.judge(region, word);
+        self.alive = None;
+        if self.counted(seat) != self.told {
+            return Peer::Died;
+        }
+        if let Peer::Alive(owner) = peer {
+            self.alive = Some((seat, owner));
+        }
+        peer
     }
 
-    /// How it stands with whoever sits there now.
-    pub(crate) fn holder(&mut self, region: &Region, word: &AtomicU64) -> Peer {
-        self.alive = None;
+    /// Looks for somebody alive: with whoever that is begins a new time, and of deaths before it none is told.
+    pub(crate) fn meet(&mut self, region: &Region, word: &AtomicU64) -> Peer {
+        let (peer, seat) = self.judge(region, word);
+        if let Peer::Alive(owner) = peer {
+            *self = Self { told: seat.deaths(), mourned: None, alive: Some((seat, owner)) };
+        }
+        peer
+    }
+
+    /// How it stands with whoever sits there now, and the word that was judged.
+    fn judge(&self, region: &Region, word: &AtomicU64) -> (Peer, Seat) {
         let mut seat = Seat::look(word);
         // Each further round is a change of holder meanwhile. A stranger could change it for ever.
         for _ in 0..4 {
             let Some(owner) = seat.owner().filter(|&owner| self.mourned != Some(owner)) else {
-                return Peer::Absent;
+                return (Peer::Absent, seat);
             };
             if seat.is_left() {
-                return Peer::Left;
+                return (Peer::Left, seat);
             }
             let standing = region.standing(owner).unwrap_or_else(|_| {
                 // The lock cannot be asked, as when this process's descriptors were closed. The life word alone tells then.
@@ -144,28 +159,19 @@ impl Witness {
             });
             let again = Seat::look(word);
             match standing {
-                Standing::Alive => {
-                    // All is well only if there is nothing to tell, either.
-                    self.alive = (self.counted(seat) == self.told).then_some((seat, owner));
-                    return Peer::Alive(owner);
-                }
-                Standing::Dying => return Peer::Dying,
-                Standing::Gone if again == seat => return Peer::Died,
+                Standing::Alive => return (Peer::Alive(owner), seat),
+                Standing::Dying => return (Peer::Dying, seat),
+                Standing::Gone if again == seat => return (Peer::Died, seat),
                 Standing::Gone => seat = again,
             }
         }
-        Peer::Absent
+        (Peer::Absent, seat)
     }
 
     /// Deaths that the word shows: those that successors counted, and that of the holder if it was told.
     fn counted(&self, seat: Seat) -> u16 {
         let is_mourned = seat.owner().is_some() && seat.owner() == self.mourned;
         seat.deaths().wrapping_add(u16::from(is_mourned)) & DEATHS_MAX
-    }
-
-    /// Takes no interest in the deaths until now.
-    pub(crate) fn begin_anew(&mut self, word: &AtomicU64) {
-        (self.told, self.mourned) = (Seat::look(word).deaths(), None);
     }
 
     /// Remembers that a death was told.

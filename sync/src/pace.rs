@@ -274,7 +274,7 @@ impl Wait {
 
     /// Is it time to look closely after the peer? Now and then in a wait that goes on without sleeping.
     pub fn is_long(&mut self) -> bool {
-        let is_long = self.checked.saturating_sub(self.looked_closely) >= CLOSELY && self.began.is_some();
+        let is_long = self.checked.saturating_sub(self.looked_closely) >= CLOSELY;
         if is_long {
             self.looked_closely = self.checked;
         }
