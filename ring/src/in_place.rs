@@ -1,7 +1,11 @@
-//! The wrapper that says: this handle's user has promised that the peers of its ring follow the protocol.
+//! The wrapper that says: this handle's user has promised that the peers of its ring follow the protocol;
+//! and the slices of the ring that this allows, shown to the door when they are handed out.
+
+#![allow(unsafe_code)] // because the slices over shared bytes are formed here, for whom the promise was made.
 
 use core::ops::{Deref, DerefMut};
 use ringway_shm::Region;
+use ringway_shm::primitive::{touch_read, touch_write};
 use std::sync::Arc;
 
 /// A handle that may hand out slices of its ring, made by the `unsafe` method `in_place` of the handle.
@@ -46,4 +50,30 @@ impl<H> DerefMut for InPlace<H> {
     fn deref_mut(&mut self) -> &mut H {
         &mut self.handle
     }
+}
+
+/// A slice of the ring, to be read.
+///
+/// # Safety
+///
+/// - `count` values at `address` lie in the ring's mapping, aligned and initialised, while the slice lives.
+/// - By the promise of `in_place`, nobody writes them while it lives.
+#[inline(always)]
+pub(crate) unsafe fn slice<'a, T>(address: *const T, count: usize) -> &'a [T] {
+    touch_read(address.cast(), count * size_of::<T>());
+    // SAFETY: the caller's contract is the same.
+    unsafe { core::slice::from_raw_parts(address, count) }
+}
+
+/// A slice of the ring, to be written.
+///
+/// # Safety
+///
+/// - `count` values at `address` lie in the ring's mapping, aligned and initialised, while the slice lives.
+/// - By the promise of `in_place`, nobody else writes or reads them while it lives.
+#[inline(always)]
+pub(crate) unsafe fn slice_mut<'a, T>(address: *mut T, count: usize) -> &'a mut [T] {
+    touch_write(address.cast(), count * size_of::<T>());
+    // SAFETY: the caller's contract is the same.
+    unsafe { core::slice::from_raw_parts_mut(address, count) }
 }

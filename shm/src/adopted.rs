@@ -134,7 +134,7 @@ fn await_ready(mapping: &Mapping, wait: Duration) -> Result<Geometry, OpenError>
         if kernel::now() >= deadline {
             return Err(OpenError::TimedOut);
         }
-        std::thread::sleep(Duration::from_micros(200).min(wait));
+        kernel::pause(Duration::from_micros(200).min(wait));
     }
     let mut superblock = Superblock::new_zeroed();
     let bytes = superblock.as_mut_bytes();

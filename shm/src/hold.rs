@@ -25,6 +25,9 @@
 //! (A record lock of a process, `F_SETLK`, would go with the next descriptor of the file that anybody in the process
 //! closes; one of a description that a descriptor keeps open would stay with a forked child.)
 //!
+//! A kernel that stands in for the real one (feature `model`) keeps a hold by itself, without descriptor or
+//! mapping.
+//!
 //! A **window** is a hold whose page is one that the holder needs in its sight, with a private page behind it.
 //!
 //! Not every file system keeps the description with the mapping: one that is stacked on another may keep that of the
@@ -33,12 +36,14 @@
 
 #![allow(unsafe_code)] // because the lock is held by a mapping.
 
+use crate::descriptor::Descriptor;
 use crate::geometry::Geometry;
 use crate::layout::{PAGE, TRIAL_LOCKS};
 use crate::mapping::Mapping;
 use crate::primitive::kernel::{self, Call, pass};
+#[cfg(feature = "model")]
+use crate::primitive::model;
 use crate::process::{self, Home};
-use core::mem::ManuallyDrop;
 use core::ops::Range;
 use core::ptr::NonNull;
 use rustix::io::{Errno, Result};
@@ -67,6 +72,9 @@ impl Backing {
     /// A file of any file system, which is asked what it is like: once for each region that is created or opened there.
     pub(crate) fn probe(file: OwnedFd, read_only: bool) -> Result<Self> {
         let mut backing = Self::in_memory(file, read_only)?;
+        if kernel::is_stood_in() {
+            return Ok(backing);
+        }
         let found = kernel::file_system(backing.descriptor().as_fd())?;
         backing.in_memory = found.in_memory;
         backing.grain = found.large_page.unwrap_or(PAGE);
@@ -101,6 +109,12 @@ impl Backing {
         (stat.st_dev, stat.st_ino) == self.file.identity
     }
 
+    /// Device and number of the file.
+    #[cfg(feature = "model")]
+    pub(crate) fn identity(&self) -> (u64, u64) {
+        self.file.identity
+    }
+
     /// The descriptor, if it is still the file's.
     pub(crate) fn file(&self) -> Result<BorrowedFd<'_>> {
         self.file.checked()
@@ -117,6 +131,9 @@ impl Backing {
 
     /// Takes a lock byte; `None` when somebody else holds it.
     pub(crate) fn hold(&self, byte: u64, exclusive: bool) -> Result<Option<Hold>> {
+        if let Some(taken) = kernel::lock_instead(self.file.identity, byte, exclusive) {
+            return Ok(taken?.then(|| self.stood_in(byte, exclusive)));
+        }
         let _no_child_shares_it = process::without_forks();
         let description = self.describe()?;
         if !kernel::try_lock(&description, byte, exclusive)? {
@@ -128,6 +145,9 @@ impl Backing {
     /// Takes the first lock byte of `bytes` that nobody else holds, by a window onto the page at `page` of its number in
     /// the range; `None` when all are held.
     pub(crate) fn window(&self, bytes: Range<u64>, page: impl Fn(u64) -> u64) -> Result<Option<(u64, Hold)>> {
+        if kernel::is_stood_in() {
+            return self.window_instead(bytes);
+        }
         let no_child_shares_it = process::without_forks();
         let description = self.describe()?;
         for (number, byte) in (0..).zip(bytes) {
@@ -141,6 +161,32 @@ impl Backing {
             }
         }
         Ok(None)
+    }
+
+    /// The same, by a stand-in kernel: there is no window, and the row is seen in the region's own mapping.
+    #[cold]
+    fn window_instead(&self, bytes: Range<u64>) -> Result<Option<(u64, Hold)>> {
+        for (number, byte) in (0..).zip(bytes) {
+            if let Some(hold) = self.hold(byte, true)? {
+                return Ok(Some((number, hold)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// A hold that a stand-in kernel keeps.
+    fn stood_in(&self, byte: u64, exclusive: bool) -> Hold {
+        Hold {
+            start: NonNull::dangling(),
+            len: 0,
+            page: 0,
+            has_private: false,
+            byte,
+            home: Home::here(),
+            has_zeros: false,
+            instead: Some(Instead { file: self.file.identity, exclusive }),
+            _description: None,
+        }
     }
 
     /// Does anybody hold the lock byte, in this process or another?
@@ -183,6 +229,7 @@ impl Backing {
             byte,
             home: Home::here(),
             has_zeros: false,
+            instead: None,
             _description: None,
         };
         if has_private {
@@ -196,45 +243,15 @@ impl Backing {
         }
         // SAFETY: the range just mapped, whole.
         unsafe { rustix::mm::madvise(start, len, Advice::LinuxDontFork) }?;
+        #[cfg(feature = "model")]
+        if window.is_some() {
+            model::mapped(hold.start.as_ptr() as usize, grain, Some(self.file.identity), offset);
+        }
         if !self.binds {
             hold._description = Some(Descriptor::new(description)?);
         }
         Ok(hold)
     }
-}
-
-/// An open file, closed when dropped, unless somebody has closed it already: a program that closes all its descriptors may
-/// have another file under this number by now, which is not ours to close.
-#[derive(Debug)]
-struct Descriptor {
-    file: ManuallyDrop<OwnedFd>,
-    /// Device and number of the file.
-    identity: (u64, u64),
-}
-
-impl Descriptor {
-    fn new(file: OwnedFd) -> Result<Self> {
-        Ok(Self { identity: identity(&file)?, file: ManuallyDrop::new(file) })
-    }
-
-    /// The descriptor, if it is still the file's.
-    fn checked(&self) -> Result<BorrowedFd<'_>> {
-        if identity(&self.file)? == self.identity { Ok(self.file.as_fd()) } else { Err(Errno::BADF) }
-    }
-}
-
-impl Drop for Descriptor {
-    fn drop(&mut self) {
-        if self.checked().is_ok() {
-            // SAFETY: dropped here only, and not used afterwards.
-            unsafe { ManuallyDrop::drop(&mut self.file) };
-        }
-    }
-}
-
-/// Device and number of an open file. No step of a protocol, so the hooks are not shown it.
-fn identity(file: &OwnedFd) -> Result<(u64, u64)> {
-    rustix::fs::fstat(file).map(|stat| (stat.st_dev, stat.st_ino))
 }
 
 /// A lock byte, held until this is dropped or the address space ends.
@@ -249,8 +266,18 @@ pub(crate) struct Hold {
     home: Home,
     /// Do children find zeros in its place? Those of a page without access find nothing.
     has_zeros: bool,
+    /// Kept by a kernel that stands in for the real one; then nothing is mapped.
+    instead: Option<Instead>,
     /// Where the file system does not keep the description with the mapping.
     _description: Option<Descriptor>,
+}
+
+/// What a stand-in kernel is told when a lock is given back.
+#[derive(Clone, Copy, Debug)]
+struct Instead {
+    /// Device and number of the file.
+    file: (u64, u64),
+    exclusive: bool,
 }
 
 // SAFETY: an address range of the process; nothing of it belongs to a thread.
@@ -259,10 +286,14 @@ unsafe impl Send for Hold {}
 unsafe impl Sync for Hold {}
 
 impl Hold {
-    /// First byte of a window's page: readable and writable while the hold lives.
-    pub(crate) fn page(&self) -> NonNull<u8> {
+    /// First byte of a window's page: readable and writable while the hold lives. `None` where a stand-in
+    /// kernel keeps the hold.
+    pub(crate) fn page(&self) -> Option<NonNull<u8>> {
+        if self.instead.is_some() {
+            return None;
+        }
         // SAFETY: within the range, by construction.
-        unsafe { self.start.add(self.page) }
+        Some(unsafe { self.start.add(self.page) })
     }
 
     /// Is there a private page right behind the window's?
@@ -281,12 +312,17 @@ impl Drop for Hold {
         if self.is_elsewhere() {
             return;
         }
+        if let Some(Instead { file, exclusive }) = self.instead {
+            return kernel::unlock_instead(file, self.byte, exclusive);
+        }
         // Nothing can keep the lock from going; the hooks are only shown that it does.
         let _ = pass(Call::Unlock(self.byte));
         // Not otherwise: a hold that fails to be bound is dropped under the lock that this takes.
         if self.has_zeros {
             process::give_back(self.start);
         }
+        #[cfg(feature = "model")]
+        model::unmapped(self.start.as_ptr() as usize);
         // SAFETY: the range was mapped by `bind` for this value alone, and every address handed out from it promised to
         // live no longer.
         let unmapped = unsafe { rustix::mm::munmap(self.start.as_ptr().cast(), self.len) };

@@ -28,6 +28,7 @@ mod access;
 mod adopted;
 mod blueprint;
 mod catalog;
+mod descriptor;
 mod error;
 mod file;
 pub mod fingerprint;

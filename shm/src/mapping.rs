@@ -13,6 +13,9 @@
 #![allow(unsafe_code)] // because mapping memory, and saying that a mapping may change threads, is this file's job.
 
 use crate::layout::{PAGE, Section};
+use crate::name::Name;
+#[cfg(feature = "model")]
+use crate::primitive::model;
 use crate::primitive::{copy_in, kernel};
 use crate::process;
 use core::ptr::NonNull;
@@ -20,7 +23,7 @@ use memmap2::{MmapOptions, MmapRaw};
 use rustix::io::{Errno, Result};
 use rustix::mm::{MapFlags, ProtFlags};
 use shared_memory::{Shmem, ShmemConf, ShmemError};
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 /// A whole region in the address space; unmapped when dropped.
 #[derive(Debug)]
@@ -29,8 +32,6 @@ pub(crate) struct Mapping {
     len: usize,
     /// Unmaps at drop; takes an owned segment's name away, too.
     keeper: Keeper,
-    #[cfg(feature = "model")]
-    pub(crate) number: u64,
 }
 
 enum Keeper {
@@ -66,13 +67,22 @@ impl Mapping {
             options.map_raw(file.as_raw_fd())
         };
         let mapped = mapped.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
-        Self::kept(mapped.as_mut_ptr(), len, Keeper::File { _file: mapped })
+        let mapping = Self::kept(mapped.as_mut_ptr(), len, Keeper::File { _file: mapped })?;
+        #[cfg(feature = "model")]
+        mapping.is_of(model::identity(file));
+        Ok(mapping)
     }
 
     /// Opens and maps the segment of a POSIX name, which must have `len` bytes by now.
-    pub(crate) fn posix(name: &str, len: u64) -> Result<Self> {
+    pub(crate) fn posix(name: &Name, len: u64) -> Result<Self> {
+        if kernel::is_stood_in() {
+            // The other crate would ask the real kernel for the name.
+            let file = kernel::open(&name.path(), false)?;
+            let found = rustix::fs::fstat(&file)?.st_size as u64;
+            return if found != len { Err(Errno::NOENT) } else { Self::file(file.as_fd(), len, false) };
+        }
         kernel::about_to_map(usize::try_from(len).map_err(|_| Errno::OVERFLOW)?)?;
-        let segment = ShmemConf::new().os_id(name).open().map_err(|error| match error {
+        let segment = ShmemConf::new().os_id(name.posix()).open().map_err(|error| match error {
             ShmemError::MapOpenFailed(errno) | ShmemError::UnknownOsError(errno) => {
                 Errno::from_raw_os_error(errno as i32)
             }
@@ -100,19 +110,14 @@ impl Mapping {
         // SAFETY: the whole mapping, which the keeper has to itself; the drop of `Mapping` gives it back before.
         unsafe { process::keep_from_children(start, len.next_multiple_of(PAGE as usize)) }?;
         #[cfg(feature = "model")]
-        let number = {
-            let number = crate::primitive::model::next_region();
-            let place = crate::primitive::model::Place { region: number, offset: 0 };
-            crate::primitive::model::mapped(start.as_ptr() as usize, len, place);
-            number
-        };
-        Ok(Self {
-            start,
-            len,
-            keeper,
-            #[cfg(feature = "model")]
-            number,
-        })
+        model::mapped(start.as_ptr() as usize, len, None, 0);
+        Ok(Self { start, len, keeper })
+    }
+
+    /// Says which file it shows, by device and number: the door gives all mappings of a file one number.
+    #[cfg(feature = "model")]
+    pub(crate) fn is_of(&self, file: Option<(u64, u64)>) {
+        model::identified(self.start.as_ptr() as usize, file);
     }
 
     /// Writes `bytes` at the region's beginning, where a file takes nothing by `write`.
@@ -137,7 +142,7 @@ impl Drop for Mapping {
     fn drop(&mut self) {
         process::give_back(self.start);
         #[cfg(feature = "model")]
-        crate::primitive::model::unmapped(self.start.as_ptr() as usize);
+        model::unmapped(self.start.as_ptr() as usize);
     }
 }
 
@@ -158,12 +163,7 @@ unsafe impl Sync for Mirror {}
 
 impl Mirror {
     /// Maps `section` of `file` twice.
-    pub(crate) fn new(
-        file: BorrowedFd<'_>,
-        section: Section,
-        _mapping: &Mapping,
-        read_only: bool,
-    ) -> Result<Self> {
+    pub(crate) fn new(file: BorrowedFd<'_>, section: Section, read_only: bool) -> Result<Self> {
         let len = usize::try_from(section.len).map_err(|_| Errno::OVERFLOW)?;
         let both = len.checked_mul(2).ok_or(Errno::OVERFLOW)?;
         kernel::about_to_map(both)?;
@@ -180,11 +180,7 @@ impl Mirror {
             // SAFETY: `at..at + len` lies in the range reserved above, which nobody else knows of yet.
             unsafe { rustix::mm::mmap(at, len, protection, flags, file, section.offset) }?;
             #[cfg(feature = "model")]
-            {
-                let place =
-                    crate::primitive::model::Place { region: _mapping.number, offset: section.offset };
-                crate::primitive::model::mapped(at as usize, len, place);
-            }
+            model::mapped(at as usize, len, model::identity(file), section.offset);
         }
         // SAFETY: the range of this mirror alone; its drop gives it back before.
         unsafe { process::keep_from_children(mirror.start, both) }?;
@@ -210,7 +206,7 @@ impl Drop for Mirror {
     fn drop(&mut self) {
         #[cfg(feature = "model")]
         for half in [0, self.len] {
-            crate::primitive::model::unmapped(self.start.as_ptr() as usize + half);
+            model::unmapped(self.start.as_ptr() as usize + half);
         }
         process::give_back(self.start);
         // SAFETY: the range was mapped by `new` for this value alone, and every address handed out from it promised to

@@ -30,7 +30,7 @@ use crate::hold::{Backing, Hold};
 use crate::layout::{ATTACHED, REMOVING};
 use crate::location::Location;
 use crate::mapping::Mapping;
-use crate::primitive::kernel;
+use crate::primitive::{kernel, yield_core};
 use crate::region::{Region, fill, map, read_geometry};
 use rustix::fs::FileType;
 use rustix::io::Errno;
@@ -98,7 +98,7 @@ pub(crate) fn open(location: &Location, expected: &Expected, access: Access) -> 
                     return Err(OpenError::TimedOut);
                 }
                 // The word to wait for is the name itself, and a file system has no door to sleep at.
-                std::thread::sleep(Duration::from_millis(1));
+                kernel::pause(Duration::from_millis(1));
             }
             other => return other,
         }
@@ -176,7 +176,7 @@ fn open_now(location: &Location, expected: &Expected, access: Access) -> Result<
         if kernel::now() >= deadline {
             return Err(OpenError::TimedOut);
         }
-        std::thread::yield_now();
+        yield_core();
     }
 }
 
@@ -245,7 +245,7 @@ fn map_opened(
         Location::Name(name) if !backing.is_read_only() => name,
         _ => return Ok(Some(backing.map(geometry).doing(doing)?)),
     };
-    match Mapping::posix(&name.posix(), geometry.region_len) {
+    match Mapping::posix(name, geometry.region_len) {
         Ok(mapping) if crate::adopted::identity(&mapping) == geometry.identity => Ok(Some(mapping)),
         Ok(_) | Err(Errno::NOENT) => Ok(None),
         Err(errno) => Err(SystemError::new(doing, errno).into()),
@@ -315,7 +315,7 @@ pub(crate) fn unlink(
         let backing = backing(location, file, false)?;
         match remove(&location.path(), &backing) {
             Ok(true) => return Ok(()),
-            Ok(false) if kernel::now() < deadline => std::thread::yield_now(),
+            Ok(false) if kernel::now() < deadline => yield_core(),
             Ok(false) => return Err(OpenError::TimedOut),
             Err(Errno::ACCESS | Errno::PERM) => return Err(OpenError::PermissionDenied),
             Err(errno) => return Err(SystemError::new("taking a name away", errno).into()),

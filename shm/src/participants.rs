@@ -32,11 +32,13 @@
 use crate::error::{Doing, ParticipateError};
 use crate::hold::Hold;
 use crate::layout::{FREE, PAGE, PROCESS, ROW_LOCKS, ROWS, Row, THREAD};
+use crate::mapping::Mapping;
 use crate::primitive::{Ordering, kernel};
 use crate::region::Region;
 use crate::sentinel::{self, Enlisted};
 use core::fmt;
 use core::num::NonZeroU64;
+use core::ptr::NonNull;
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::{Arc, PoisonError, Weak};
@@ -99,13 +101,22 @@ pub enum Kind {
 #[derive(Debug)]
 pub struct Participant {
     owner: Owner,
+    /// The row: in the page of the window, or, where a stand-in kernel keeps the hold, in the region's own
+    /// mapping.
+    row: NonNull<Row>,
     /// The page that the row stands in, and its lock.
     window: Hold,
-    /// Where in the window the row begins.
-    place: usize,
+    /// Kept for the row's sake where the window has no page.
+    _mapping: Option<Arc<Mapping>>,
     /// Our life word's place on the sentinel's list; `None` where the system gave us no sentinel.
     enlisted: Option<Enlisted>,
 }
+
+// SAFETY: the row is atomic words, in an address range of the process that the participant keeps; nothing of
+// it belongs to a thread.
+unsafe impl Send for Participant {}
+// SAFETY: what is shared through it are atomic words.
+unsafe impl Sync for Participant {}
 
 impl Participant {
     /// Claims a row that nobody holds.
@@ -122,8 +133,19 @@ impl Participant {
         let bytes = ROW_LOCKS..ROW_LOCKS + u64::from(rows);
         let claimed = region.backing().window(bytes, |row| at(row) - at(row) % PAGE);
         let (row, window) = claimed.doing("claiming a row")?.ok_or(ParticipateError::TableFull { rows })?;
-        let place = (at(row) % PAGE) as usize;
-        let mut participant = Self { owner: Owner::new(row as u32, 0), window, place, enlisted: None };
+        let (address, mapping) = match window.page() {
+            Some(page) => {
+                let place = (at(row) % PAGE) as usize;
+                (NonNull::new(page.as_ptr().wrapping_add(place).cast::<Row>()), None)
+            }
+            None => {
+                let address = region.rows().as_ptr().wrapping_add(row as usize);
+                (NonNull::new(address), Some(Arc::clone(region.mapping())))
+            }
+        };
+        let address = address.expect("an address in a mapping");
+        let owner = Owner::new(row as u32, 0);
+        let mut participant = Self { owner, row: address, window, _mapping: mapping, enlisted: None };
         participant.claim(kind);
         Ok(participant)
     }
@@ -142,7 +164,9 @@ impl Participant {
         row.held.store(0, Ordering::Relaxed);
         row.identity.store(process << 32 | thread, Ordering::Relaxed);
         row.attached_ns.store(u64::try_from(kernel::now().as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
-        let enlisted = if self.window.has_private() {
+        let enlisted = if self.window.page().is_none() {
+            sentinel::enlist_instead(&row.life)
+        } else if self.window.has_private() {
             // SAFETY: the window has a private page behind it, which is this participant's alone and lives until the
             // window is dropped, which is after `detach`.
             unsafe { sentinel::enlist(&row.life) }
@@ -175,9 +199,10 @@ impl Participant {
     }
 
     fn row(&self) -> &Row {
-        let row = self.window.page().as_ptr().wrapping_add(self.place).cast::<Row>();
-        // SAFETY: a row of the window's page, aligned, mapped as long as the window lives; all of it is atomic words.
-        unsafe { &*row }
+        // SAFETY: a row of the window's page, mapped as long as the window lives, or of the region's mapping,
+        // which
+        // `_mapping` keeps; aligned; all of it is atomic words.
+        unsafe { self.row.as_ref() }
     }
 }
 
@@ -191,7 +216,7 @@ impl Drop for Participant {
         // `Region::standing`.
         row.word.store(u64::from(self.owner.generation()) << 32 | u64::from(FREE), Ordering::Release);
         if let Some(enlisted) = &self.enlisted {
-            sentinel::delist(enlisted);
+            sentinel::delist(enlisted, &row.life);
         }
         // Release: whoever finds this 0 finds that the row is nobody's. Pairs with the Acquires in `Region::standing` and
         // `Region::life`.
@@ -261,20 +286,27 @@ impl Region {
         if self.is_forked() {
             return Err(ParticipateError::Forked);
         }
+        // No row is claimed or given back while the list is borrowed: under hooks, a call to the kernel may
+        // be where the thread goes on as another virtual process, which asks for a row of its own.
+        let listed = ROWS_OF_THREAD.try_with(|rows| {
+            let mut rows = rows.borrow_mut();
+            let mut left = Vec::new();
+            while let Some(at) = rows.iter().position(|(region, _)| region.strong_count() == 0) {
+                left.push(rows.swap_remove(at));
+            }
+            let known = rows.iter().find(|(region, _)| std::ptr::eq(region.as_ptr(), Arc::as_ptr(self)));
+            (known.map(|(_, participant)| Rc::clone(participant)), left)
+        });
+        let (known, left) = listed.unwrap_or_default();
+        drop(left);
+        if let Some(participant) = known {
+            return Ok(participant);
+        }
+        let participant = Rc::new(Participant::attach(self, Kind::Thread)?);
         // A thread whose thread-locals are destroyed keeps the row only as long as the answer.
-        ROWS_OF_THREAD
-            .try_with(|rows| {
-                let mut rows = rows.borrow_mut();
-                rows.retain(|(region, _)| region.strong_count() > 0);
-                let known = rows.iter().find(|(region, _)| std::ptr::eq(region.as_ptr(), Arc::as_ptr(self)));
-                if let Some((_, participant)) = known {
-                    return Ok(Rc::clone(participant));
-                }
-                let participant = Rc::new(Participant::attach(self, Kind::Thread)?);
-                rows.push((Arc::downgrade(self), Rc::clone(&participant)));
-                Ok(participant)
-            })
-            .unwrap_or_else(|_| Ok(Rc::new(Participant::attach(self, Kind::Thread)?)))
+        let _ = ROWS_OF_THREAD
+            .try_with(|rows| rows.borrow_mut().push((Arc::downgrade(self), Rc::clone(&participant))));
+        Ok(participant)
     }
 }
 

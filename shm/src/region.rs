@@ -41,7 +41,7 @@ use core::ptr::NonNull;
 use rustix::io::Errno;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
-use std::sync::{Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use zerocopy::{FromZeros, IntoBytes};
 
 /// Shared bytes in the address space, with what is known about them.
@@ -59,7 +59,8 @@ use zerocopy::{FromZeros, IntoBytes};
 #[derive(Debug)]
 pub struct Region {
     geometry: Geometry,
-    mapping: Mapping,
+    /// Kept by the rows as well that are seen in it.
+    mapping: Arc<Mapping>,
     /// Where the table of participants is mapped.
     rows: NonNull<Row>,
     backing: Backing,
@@ -92,10 +93,12 @@ impl Region {
             table.offset + table.len <= mapping.len() as u64,
             "the geometry was checked against the length"
         );
+        #[cfg(feature = "model")]
+        mapping.is_of(Some(backing.identity()));
         let rows = mapping.start().as_ptr().wrapping_add(table.offset as usize).cast::<Row>();
         Self {
             geometry,
-            mapping,
+            mapping: Arc::new(mapping),
             rows: NonNull::new(rows).expect("an address in a mapping"),
             backing,
             home: Home::here(),
@@ -184,7 +187,7 @@ impl Region {
             return Err(MirrorError::LargePages { page, offset, len });
         }
         let file = self.backing.file().doing(doing)?;
-        Ok(Mirror::new(file, section, &self.mapping, self.is_read_only()).doing(doing)?)
+        Ok(Mirror::new(file, section, self.is_read_only()).doing(doing)?)
     }
 
     /// Are we in a child of the process that opened it? Then nothing of the region is here: open it afresh.
@@ -202,6 +205,10 @@ impl Region {
 
     pub(crate) fn backing(&self) -> &Backing {
         &self.backing
+    }
+
+    pub(crate) fn mapping(&self) -> &Arc<Mapping> {
+        &self.mapping
     }
 
     /// Address of the first row; the others follow it.

@@ -8,6 +8,7 @@ use crate::error::{ClaimError, Doing, SystemError};
 use crate::hold::Hold;
 use crate::layout::ROLE_LOCKS;
 use crate::participants::{Owner, Participant};
+use crate::primitive::kernel;
 use crate::region::Region;
 use std::sync::Arc;
 use std::time::Duration;
@@ -60,7 +61,7 @@ impl Region {
             if hold.is_some() {
                 break;
             }
-            std::thread::sleep(pause);
+            kernel::pause(pause);
             hold = self.backing().hold(ROLE_LOCKS + u64::from(role), true).doing("claiming a role")?;
         }
         Ok(Claim { _hold: hold.ok_or(ClaimError::Taken)?, participant, region: Arc::clone(self) })

@@ -24,6 +24,8 @@
 //! | before an entry is linked, or before the word bears the number | a word that nobody marks: the row is not live yet |
 //! | while an entry is linked or unlinked | a whole list: each is one store of one pointer |
 //!
+//! A kernel that stands in for the real one (feature `model`) marks the words itself, and there is no list.
+//!
 //! What it deliberately does not do: prove anything. A sentinel may die a moment before other threads of its process have
 //! done their last store. The proof is the row's hold (hold.rs), and if there is no sentinel, as in a sandbox that refuses
 //! threads, it is the hold alone that peers ask, at the tick of their wait.
@@ -31,7 +33,7 @@
 #![allow(unsafe_code)] // because the kernel reads a list of raw pointers.
 
 use crate::layout::PAGE;
-use crate::primitive::kernel::{Call, pass};
+use crate::primitive::kernel::{Call, instead, pass};
 use crate::primitive::{AtomicU32, Ordering, light_fence};
 use core::ptr::NonNull;
 
@@ -72,7 +74,8 @@ unsafe impl Send for Sentinel {}
 /// A word on a sentinel's list.
 #[derive(Debug)]
 pub(crate) struct Enlisted {
-    entry: NonNull<u8>,
+    /// `None` of a word that a stand-in kernel marks.
+    entry: Option<NonNull<u8>>,
     thread: u32,
 }
 
@@ -117,17 +120,29 @@ pub(crate) unsafe fn enlist(life: &AtomicU32) -> Option<Enlisted> {
     // SAFETY: as for the read; one store, after which the list is whole again.
     unsafe { link.write_volatile(entry.cast()) };
     sentinel.entries += 1;
-    Some(Enlisted { entry: NonNull::new(entry.cast())?, thread: sentinel.thread })
+    Some(Enlisted { entry: NonNull::new(entry.cast()), thread: sentinel.thread })
+}
+
+/// Has a stand-in kernel mark a life word when the calling process dies. `None` where it refuses, or where
+/// there is none.
+pub(crate) fn enlist_instead(life: &AtomicU32) -> Option<Enlisted> {
+    instead!(|kernel| {
+        let thread = kernel.enlist(core::ptr::from_ref(life) as usize)?;
+        Some(Enlisted { entry: None, thread: thread & THREAD })
+    });
+    let _ = life;
+    None
 }
 
 /// Takes a word off its list, whose page may go then.
-pub(crate) fn delist(enlisted: &Enlisted) {
+pub(crate) fn delist(enlisted: &Enlisted, life: &AtomicU32) {
+    let Some(entry) = enlisted.entry else { return delist_instead(life) };
     let mut process = crate::process::this();
     let Some(sentinel) = process.sentinels.iter_mut().find(|sentinel| sentinel.thread == enlisted.thread)
     else {
         return;
     };
-    let entry = enlisted.entry.as_ptr().cast::<core::ffi::c_void>();
+    let entry = entry.as_ptr().cast::<core::ffi::c_void>();
     let mut link = sentinel.head.as_ptr().cast::<Entry>();
     for _ in 0..sentinel.entries {
         // SAFETY: the head's link, or that of an entry that is still on the list, whose private page is mapped.
@@ -144,6 +159,12 @@ pub(crate) fn delist(enlisted: &Enlisted) {
         link = next.cast();
     }
     debug_assert!(false, "a word is delisted once, from the list that it was put on");
+}
+
+/// Ends [`enlist_instead`]. Where no kernel stands in any more, nobody marks the word.
+fn delist_instead(life: &AtomicU32) {
+    instead!(|kernel| kernel.delist(core::ptr::from_ref(life) as usize));
+    let _ = life;
 }
 
 /// What a new sentinel and the thread that starts it tell each other. Leaked when the sentinel lives.

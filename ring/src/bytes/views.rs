@@ -5,6 +5,7 @@
 use super::{Consumer, Peek, Producer, Reservation};
 use crate::InPlace;
 use crate::error::{RecvError, SendError, TryRecvError, TrySendError};
+use crate::in_place::{slice, slice_mut};
 use core::ops::{Deref, DerefMut};
 use ringway_sync::Deadline;
 use std::sync::Arc;
@@ -102,7 +103,7 @@ impl Deref for Window<'_> {
     fn deref(&self) -> &[u8] {
         // SAFETY: in a row and mapped (`address`), initialised since the kernel gave the page, and by the promise
         // at `Producer::in_place` nobody writes there while this producer holds the reservation.
-        unsafe { core::slice::from_raw_parts(self.reservation.address(), self.reservation.len()) }
+        unsafe { slice(self.reservation.address(), self.reservation.len()) }
     }
 }
 
@@ -110,7 +111,7 @@ impl DerefMut for Window<'_> {
     #[inline]
     fn deref_mut(&mut self) -> &mut [u8] {
         // SAFETY: as in `deref`; nobody reads beyond tail either, and the borrow of the window is unique.
-        unsafe { core::slice::from_raw_parts_mut(self.reservation.address(), self.reservation.len()) }
+        unsafe { slice_mut(self.reservation.address(), self.reservation.len()) }
     }
 }
 
@@ -188,6 +189,6 @@ impl Deref for View<'_> {
     #[inline]
     fn deref(&self) -> &[u8] {
         // SAFETY: in a row and mapped (`address`), and by the promise at `Consumer::in_place` nobody writes it until it is released.
-        unsafe { core::slice::from_raw_parts(self.peek.address(), self.peek.len()) }
+        unsafe { slice(self.peek.address(), self.peek.len()) }
     }
 }

@@ -5,6 +5,7 @@
 use super::{Consumer, Peek, Producer, Reservation, Slot};
 use crate::InPlace;
 use crate::error::{TryRecvError, TrySendError};
+use crate::in_place::{slice, slice_mut};
 use core::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
@@ -87,7 +88,7 @@ impl<T: Slot> Deref for Window<'_, T> {
     fn deref(&self) -> &[T] {
         // SAFETY: the slots lie before the end of the section (`before_end`), every bit pattern is a `T`, and by the
         // promise at `Producer::in_place` nobody writes there while this producer holds the reservation.
-        unsafe { core::slice::from_raw_parts(self.reservation.address(), self.reservation.len()) }
+        unsafe { slice(self.reservation.address(), self.reservation.len()) }
     }
 }
 
@@ -95,7 +96,7 @@ impl<T: Slot> DerefMut for Window<'_, T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut [T] {
         // SAFETY: as in `deref`; nobody reads beyond tail either, and the borrow of the window is unique.
-        unsafe { core::slice::from_raw_parts_mut(self.reservation.address(), self.reservation.len()) }
+        unsafe { slice_mut(self.reservation.address(), self.reservation.len()) }
     }
 }
 
@@ -174,6 +175,6 @@ impl<T: Slot> Deref for View<'_, T> {
     fn deref(&self) -> &[T] {
         // SAFETY: the values lie before the end of the section (`before_end`), every bit pattern is a `T`, and by the
         // promise at `Consumer::in_place` nobody writes them until they are released.
-        unsafe { core::slice::from_raw_parts(self.peek.address(), self.peek.len()) }
+        unsafe { slice(self.peek.address(), self.peek.len()) }
     }
 }

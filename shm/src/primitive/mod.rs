@@ -21,7 +21,9 @@ pub mod kernel;
 #[cfg(feature = "model")]
 pub mod model;
 mod spin;
+mod touch;
 
 pub use atomic::{AtomicU32, AtomicU64, Ordering, fence, light_fence};
 pub use copy::{copy_in, copy_out, prefetch_read, read_slot, read_slot_into, write_slot};
 pub use spin::{Backoff, spin_hint, yield_core};
+pub use touch::{touch_read, touch_write};

@@ -2,7 +2,11 @@
 
 #![allow(unsafe_code)] // because seals by number need a `libc` call, and populating needs an address.
 
+#[cfg(feature = "model")]
+use super::answer;
 use super::{Call, pass};
+#[cfg(feature = "model")]
+use crate::primitive::model::Open;
 use rustix::fs::{AtFlags, FallocateFlags, MemfdFlags, Mode, OFlags, SealFlags};
 use rustix::io::{Errno, Result};
 use std::ffi::CStr;
@@ -11,6 +15,7 @@ use std::path::Path;
 
 /// A new anonymous file that can be sealed.
 pub(crate) fn memfd(label: &CStr) -> Result<OwnedFd> {
+    instead!(|kernel| answer(kernel.open(Open::Memory)));
     pass(Call::Memfd)?;
     let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
     match rustix::fs::memfd_create(label, flags | MemfdFlags::NOEXEC_SEAL) {
@@ -22,12 +27,14 @@ pub(crate) fn memfd(label: &CStr) -> Result<OwnedFd> {
 
 /// A new file in `directory` that has no name yet and vanishes with its last descriptor.
 pub(crate) fn open_nameless(directory: &Path) -> Result<OwnedFd> {
+    instead!(|kernel| answer(kernel.open(Open::Nameless(directory))));
     pass(Call::OpenNameless(directory))?;
     rustix::fs::open(directory, OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC, Mode::RUSR | Mode::WUSR)
 }
 
 /// A new file of its own name; fails with `EXIST` if the name is taken.
 pub(crate) fn open_new(path: &Path) -> Result<OwnedFd> {
+    instead!(|kernel| answer(kernel.open(Open::New(path))));
     pass(Call::OpenNew(path))?;
     let fresh = OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW;
     rustix::fs::open(path, fresh | OFlags::RDWR | OFlags::CLOEXEC, Mode::RUSR | Mode::WUSR)
@@ -35,6 +42,7 @@ pub(crate) fn open_new(path: &Path) -> Result<OwnedFd> {
 
 /// An existing file, never through a symbolic link.
 pub(crate) fn open(path: &Path, read_only: bool) -> Result<OwnedFd> {
+    instead!(|kernel| answer(kernel.open(Open::Existing { path, read_only })));
     pass(Call::Open(path))?;
     let access = if read_only { OFlags::RDONLY } else { OFlags::RDWR };
     let quiet = OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
@@ -180,6 +188,7 @@ pub(crate) fn is_sealed(descriptor: i32) -> Result<bool> {
 
 /// Gives a nameless file its name in one step; fails with `EXIST` if the name is taken.
 pub(crate) fn link(file: BorrowedFd<'_>, path: &Path) -> Result<()> {
+    instead!(|kernel| answer(kernel.link(file, path)));
     pass(Call::Link(path))?;
     let ours = own_path(file.as_raw_fd());
     match rustix::fs::linkat(rustix::fs::CWD, ours, rustix::fs::CWD, path, AtFlags::SYMLINK_FOLLOW) {
@@ -191,6 +200,7 @@ pub(crate) fn link(file: BorrowedFd<'_>, path: &Path) -> Result<()> {
 
 /// Takes a name away.
 pub(crate) fn unlink(path: &Path) -> Result<()> {
+    instead!(|kernel| answer(kernel.unlink(path)));
     pass(Call::Unlink(path))?;
     rustix::fs::unlink(path)
 }
@@ -203,12 +213,14 @@ pub(crate) fn stat(file: BorrowedFd<'_>) -> Result<rustix::fs::Stat> {
 
 /// What a path names now, not following a symbolic link.
 pub(crate) fn stat_path(path: &Path) -> Result<rustix::fs::Stat> {
+    instead!(|kernel| answer(kernel.look(path)).and_then(rustix::fs::fstat));
     pass(Call::Stat)?;
     rustix::fs::lstat(path)
 }
 
 /// The names in a directory.
 pub(crate) fn list_directory(path: &Path) -> Result<Vec<std::ffi::OsString>> {
+    instead!(|kernel| answer(kernel.list(path)));
     pass(Call::ListDirectory(path))?;
     let failed = |error: std::io::Error| Errno::from_io_error(&error).unwrap_or(Errno::IO);
     let mut names = Vec::new();

@@ -2,7 +2,11 @@
 
 #![allow(unsafe_code)] // because locks of an open file description are a `libc` call.
 
+#[cfg(feature = "model")]
+use super::answer;
 use super::{Call, pass};
+#[cfg(feature = "model")]
+use crate::primitive::model::FileId;
 use rustix::io::{Errno, Result};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
@@ -18,8 +22,32 @@ pub(crate) fn try_lock(file: impl AsFd, byte: u64, exclusive: bool) -> Result<bo
     }
 }
 
+/// Has a stand-in kernel take a lock byte of a file, known by device and number, by a description that only
+/// it knows. `None` where the real kernel is to be asked.
+pub(crate) fn lock_instead(file: (u64, u64), byte: u64, exclusive: bool) -> Option<Result<bool>> {
+    instead!(|kernel| Some(answer(kernel.lock(file_id(file), byte, exclusive))));
+    let _ = (file, byte, exclusive);
+    None
+}
+
+/// Gives back what [`lock_instead`] took. Where no kernel stands in any more, there is nobody to give it back
+/// to.
+pub(crate) fn unlock_instead(file: (u64, u64), byte: u64, exclusive: bool) {
+    instead!(|kernel| kernel.unlock(file_id(file), byte, exclusive));
+    let _ = (file, byte, exclusive);
+}
+
+#[cfg(feature = "model")]
+fn file_id((device, number): (u64, u64)) -> FileId {
+    FileId { device, number }
+}
+
 /// Does anybody else hold the lock byte, as reader or as writer?
 pub(crate) fn is_locked(file: impl AsFd, byte: u64) -> Result<bool> {
+    instead!(|kernel| {
+        let stat = rustix::fs::fstat(file)?;
+        answer(kernel.is_locked(FileId { device: stat.st_dev, number: stat.st_ino }, byte))
+    });
     pass(Call::LockHeld(byte))?;
     let found = record_lock(file.as_fd(), libc::F_OFD_GETLK, libc::F_WRLCK, byte)?;
     Ok(found != libc::F_UNLCK)

@@ -6,11 +6,27 @@
 //!   sleep.rs    sleeping at a word, waking those who do, and the fence that the sleeper pays for
 //! ```
 //!
-//! Each function is one step of a protocol: a system call, repeated where a signal interrupts it, with its older form where
-//! a kernel does not know the newer. With the feature `model` it first shows itself to the hooks as a [`Call`], which may
-//! fail it. What it deliberately does not do: decide what a failure means. That is the caller's protocol.
+//! Each function is one step of a protocol: a system call, repeated where a signal interrupts it, with its
+//! older form where a kernel does not know the newer. With the feature `model` it first shows itself to the
+//! hooks as a [`Call`], which may fail it; where the hooks bring a kernel of their own, the calls that it
+//! answers go there instead. What it deliberately does not do: decide what a failure means. That is the
+//! caller's protocol.
 
 #![allow(unsafe_code)] // because counting cores, and asking which of them this is, are `libc` calls.
+
+/// Returns the answer of the kernel that stands in for the real one, if the hooks bring one; with the feature
+/// `model` off there is none to ask.
+macro_rules! instead {
+    (|$kernel:ident| $answer:expr) => {
+        #[cfg(feature = "model")]
+        if let Some(hooks) = crate::primitive::model::installed() {
+            if let Some($kernel) = hooks.instead() {
+                return $answer;
+            }
+        }
+    };
+}
+pub(crate) use instead;
 
 mod files;
 mod locks;
@@ -18,7 +34,7 @@ mod sleep;
 
 pub(crate) use files::*;
 pub(crate) use locks::*;
-pub use sleep::{Wake, heavy_fence, join_heavy_fences, sleep, sleep_at_either, wake};
+pub use sleep::{Wake, heavy_fence, join_heavy_fences, pause, sleep, sleep_at_either, store_and_wake, wake};
 
 use rustix::io::Result;
 use std::path::Path;
@@ -81,6 +97,13 @@ pub enum Call<'a> {
     Sleep(&'a [Watched]),
     /// Wake those who sleep at the word of this address.
     Wake(usize),
+    /// Store a value in a word and wake those who sleep at it.
+    StoreAndWake {
+        /// Address of the word.
+        address: usize,
+        /// What to store.
+        value: u32,
+    },
     /// A thread of ours that does nothing but die with the process.
     StartSentinel,
 }
@@ -107,6 +130,19 @@ pub(crate) fn pass(call: Call<'_>) -> Result<()> {
     Ok(())
 }
 
+/// Does a kernel of the hooks stand in for the real one?
+#[inline(always)]
+pub(crate) fn is_stood_in() -> bool {
+    instead!(|_kernel| true);
+    false
+}
+
+/// What a stand-in kernel answers, as the real one would say it.
+#[cfg(feature = "model")]
+pub(crate) fn answer<T>(answer: core::result::Result<T, i32>) -> Result<T> {
+    answer.map_err(rustix::io::Errno::from_raw_os_error)
+}
+
 /// Time since an arbitrary point that is the same for every process, not counting sleep of the machine.
 ///
 /// # Examples
@@ -128,6 +164,7 @@ pub fn now() -> Duration {
 
 /// Random bytes.
 pub(crate) fn random() -> Result<[u8; 16]> {
+    instead!(|kernel| Ok(kernel.random()));
     let mut bytes = [0; 16];
     rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())?;
     Ok(bytes)

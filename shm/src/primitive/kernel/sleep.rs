@@ -6,8 +6,10 @@
 
 #![allow(unsafe_code)] // because futexes and membarrier are `libc` calls with addresses.
 
+#[cfg(feature = "model")]
+use super::answer;
 use super::{Call, Watched, pass};
-use crate::primitive::AtomicU32;
+use crate::primitive::{AtomicU32, Ordering};
 use rustix::io::{Errno, Result};
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -19,6 +21,24 @@ pub enum Wake {
     Woken,
     /// The moment came.
     TimedOut,
+}
+
+/// Lets this much time go by, sleeping at no word: for what has no word to sleep at, as the names of a file
+/// system.
+///
+/// # Examples
+///
+/// ```
+/// use ringway_shm::primitive::kernel;
+/// use std::time::Duration;
+///
+/// let before = kernel::now();
+/// kernel::pause(Duration::from_millis(1));
+/// assert!(kernel::now() - before >= Duration::from_millis(1));
+/// ```
+pub fn pause(length: Duration) {
+    instead!(|kernel| kernel.pause(length));
+    std::thread::sleep(length);
 }
 
 /// Sleeps while `word` has `value`, until somebody [`wake`]s it or the monotonic clock shows `until`.
@@ -35,6 +55,7 @@ pub enum Wake {
 /// assert_eq!(kernel::sleep(&word, 1, Some(until)), kernel::Wake::TimedOut);
 /// ```
 pub fn sleep(word: &AtomicU32, value: u32, until: Option<Duration>) -> Wake {
+    instead!(|kernel| answer(kernel.sleep(&[watched(word, value)], until)).unwrap_or_else(wake_of));
     if let Err(errno) = pass(Call::Sleep(&[watched(word, value)])) {
         return wake_of(errno);
     }
@@ -78,6 +99,15 @@ pub fn sleep_at_either(
     until: Option<Duration>,
 ) -> Option<Wake> {
     static REFUSED: OnceLock<()> = OnceLock::new();
+    // What a stand-in kernel refuses says nothing about the real one.
+    instead!(|kernel| {
+        let watched = [watched(first, first_value), watched(second, second_value)];
+        match answer(kernel.sleep(&watched, until)) {
+            Ok(wake) => Some(wake),
+            Err(Errno::NOSYS | Errno::PERM | Errno::ACCESS) => None,
+            Err(errno) => Some(wake_of(errno)),
+        }
+    });
     if REFUSED.get().is_some() {
         return None;
     }
@@ -135,6 +165,7 @@ fn wait_for_any(watched: &[Watched; 2], until: Option<Duration>) -> Result<()> {
 /// assert_eq!(kernel::wake(&AtomicU32::new(0)), 0);
 /// ```
 pub fn wake(word: &AtomicU32) -> usize {
+    instead!(|kernel| kernel.wake(core::ptr::from_ref(word) as usize));
     if pass(Call::Wake(core::ptr::from_ref(word) as usize)).is_err() {
         return 0;
     }
@@ -142,6 +173,63 @@ pub fn wake(word: &AtomicU32) -> usize {
     let answer =
         unsafe { libc::syscall(libc::SYS_futex, core::ptr::from_ref(word), libc::FUTEX_WAKE, i32::MAX) };
     usize::try_from(answer).unwrap_or(0)
+}
+
+/// The largest value that [`store_and_wake`] stores: the kernel takes 12 bits, and the highest is a sign.
+const STORED_MAX: u32 = 0x7ff;
+
+/// Stores a small value in `word` and wakes all who sleep at it, in whatever process, in one call to the
+/// kernel; says how many. A process that is killed does both or neither.
+///
+/// The store is a Release with a full barrier behind it. The kernel makes it by an exchange in the word's
+/// place (`FUTEX_WAKE_OP`, `SET`): on x86-64 `xchg`, which is a full barrier, on aarch64 a
+/// store-release-exclusive in a loop, followed by `dmb ish`. It makes it under the lock of its list of
+/// sleepers and looks at the list afterwards. So whoever is about to sleep is on the list by then and is
+/// woken, or compares the word afterwards and finds the value.
+///
+/// Where a sandbox refuses the call, it is a store and a [`wake`], which a death may part.
+///
+/// # Panics
+///
+/// When `value` is above 2047, which the kernel cannot be told.
+///
+/// # Examples
+///
+/// ```
+/// use ringway_shm::primitive::{AtomicU32, Ordering, kernel};
+///
+/// let word = AtomicU32::new(7);
+/// assert_eq!(kernel::store_and_wake(&word, 1), 0);
+/// assert_eq!(word.load(Ordering::Acquire), 1);
+/// ```
+pub fn store_and_wake(word: &AtomicU32, value: u32) -> usize {
+    assert!(value <= STORED_MAX, "{value} is stored and woken for: the largest is {STORED_MAX}");
+    let address = core::ptr::from_ref(word);
+    instead!(|kernel| kernel.store_and_wake(address as usize, value));
+    let answer = match pass(Call::StoreAndWake { address: address as usize, value }) {
+        Ok(()) => wake_op(word, value),
+        Err(_) => -1,
+    };
+    usize::try_from(answer).unwrap_or_else(|_| store_then_wake(word, value))
+}
+
+/// `FUTEX_WAKE_OP` that sets `word` and wakes all who sleep there; negative where it is refused, and then
+/// nothing was stored.
+fn wake_op(word: &AtomicU32, value: u32) -> libc::c_long {
+    // The second word to wake at is the same, where nobody is left by then, whatever the comparison with 0
+    // says.
+    let (first, second) = (i32::MAX, 0usize);
+    let operation = libc::FUTEX_OP(libc::FUTEX_OP_SET, value as i32, libc::FUTEX_OP_CMP_EQ, 0);
+    let address = core::ptr::from_ref(word);
+    // SAFETY: a word that lives through the call, of a type that may be written through a shared reference.
+    unsafe { libc::syscall(libc::SYS_futex, address, libc::FUTEX_WAKE_OP, first, second, address, operation) }
+}
+
+#[cold]
+fn store_then_wake(word: &AtomicU32, value: u32) -> usize {
+    // AcqRel, and the barrier that the system call is: what the one call would have been.
+    word.swap(value, Ordering::AcqRel);
+    wake(word)
 }
 
 /// Lets the [`heavy_fence`]s of other processes reach this one; false where the kernel or a sandbox refuses. Asked once
@@ -158,6 +246,7 @@ pub fn wake(word: &AtomicU32) -> usize {
 /// ```
 #[must_use]
 pub fn join_heavy_fences() -> bool {
+    instead!(|kernel| kernel.join_heavy_fences());
     pass(Call::JoinHeavyFences).is_ok() && membarrier(libc::MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED)
 }
 
@@ -175,6 +264,7 @@ pub fn join_heavy_fences() -> bool {
 /// ```
 #[must_use]
 pub fn heavy_fence() -> bool {
+    instead!(|kernel| kernel.heavy_fence());
     pass(Call::HeavyFence).is_ok() && membarrier(libc::MEMBARRIER_CMD_GLOBAL_EXPEDITED)
 }
 
