@@ -1,12 +1,38 @@
-//! The harness that looks through the door: what a call of Ringway does to shared memory and asks of the kernel.
+//! Explores what several processes may do to each other through shared memory: every interleaving, every stale read that the
+//! memory model allows, a kill at every step.
 //!
-//! This version records: [`trace`] runs a piece of code with hooks installed and returns each step in order, with region
-//! and offset, ordering and source line. It is the first use of the hooks on which the explorer will stand.
+//! ```text
+//!   Scenario          a few virtual processes, and what must hold       scenario.rs
+//!      │ explore
+//!      ▼
+//!   World             one run: fibers, memory, kernel, choices          world/, memory/
+//!      │ a failure
+//!      ▼
+//!   Token             the run in one line                               token.rs
+//!      │ replay, shrink, explain
+//! ```
 //!
-//! Build this package by itself: it switches Ringway's feature `model` on.
+//! The code under test is the ordinary code over ordinary handles. It goes through the door of `ringway-shm`, whose hooks
+//! (feature `model`) this crate installs. Build this package by itself: it switches that feature on.
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
+mod explain;
+mod explore;
+pub mod linear;
+mod memory;
+mod mutate;
+pub mod protocols;
+mod scenario;
+mod token;
 mod trace;
+mod world;
 
+pub use explain::explain;
+pub use explore::{Explorer, Found, Limits, LongestCall, Report, Way, explore, shrink};
+pub use memory::{PROCESSES_MAX, WORDS_MAX};
+pub use mutate::{Fate, Mutant, mutate};
+pub use scenario::{End, Moment, Process, Scenario, Word};
+pub use token::{Token, TokenError};
 pub use trace::{Event, What, trace};
+pub use world::{Bounds, Failure, Move, Note};

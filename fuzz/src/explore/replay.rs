@@ -1,0 +1,146 @@
+//! One run, by choices that are known.
+
+use super::{Explorer, Found, Trace, go_on};
+use crate::scenario::Scenario;
+use crate::token::Token;
+use crate::world::{Chooser, Failure, Move, Places, State, World};
+use std::cell::RefCell;
+use std::rc::Rc;
+
+/// Steps of one process alone after which its call is thought to have no end.
+const ALONE_MAX: u32 = 2000;
+
+/// Choices, and then the first option each time.
+pub(super) struct Replay {
+    choices: Vec<u16>,
+    /// A choice that is no option's number: is it taken modulo their count?
+    wraps: bool,
+    at: usize,
+    check: u32,
+    /// Those that were really made.
+    made: Vec<u16>,
+    /// Who runs alone after them.
+    alone: Option<usize>,
+    alone_since: Option<(u32, u32)>,
+}
+
+impl Replay {
+    pub(super) fn of_bytes(bytes: &[u8]) -> Self {
+        Self { wraps: true, ..Self::of_choices(bytes.iter().map(|&byte| u16::from(byte)).collect()) }
+    }
+
+    pub(super) fn of_token(token: &Token) -> Self {
+        Self { alone: token.alone.map(usize::from), ..Self::of_choices(token.choices.clone()) }
+    }
+
+    fn of_choices(choices: Vec<u16>) -> Self {
+        Self { choices, wraps: false, at: 0, check: 0, made: Vec::new(), alone: None, alone_since: None }
+    }
+
+    fn choose(&mut self, state: &mut State) -> Option<usize> {
+        let options = state.options.len();
+        let wanted = self.choices.get(self.at).copied();
+        self.at += 1;
+        if let (None, Some(process)) = (wanted, self.alone) {
+            return self.go_on_alone(state, process);
+        }
+        let chosen = usize::from(wanted.unwrap_or(0));
+        let chosen = if self.wraps { chosen % options } else { chosen.min(options - 1) };
+        self.check = go_on(self.check, options, chosen);
+        self.made.push(chosen as u16);
+        Some(chosen)
+    }
+
+    fn go_on_alone(&mut self, state: &mut State, process: usize) -> Option<usize> {
+        let entry = &state.processes[process];
+        let (steps, calls) = *self.alone_since.get_or_insert((entry.steps, entry.calls));
+        let step = Move::Step { process: process as u8, stale: 0 };
+        let option = state.options.iter().position(|&option| option == step);
+        if entry.calls != calls {
+            return None;
+        }
+        if option.is_none() || entry.steps - steps > ALONE_MAX {
+            let call = entry.call.map_or("a call", |call| call.name);
+            let failure = Failure::Wedged { process: entry.name.clone(), call };
+            state.fail(failure);
+            return None;
+        }
+        option
+    }
+}
+
+struct Hand(Rc<RefCell<Replay>>);
+
+impl Chooser for Hand {
+    fn choose(&mut self, state: &mut State) -> Option<usize> {
+        self.0.borrow_mut().choose(state)
+    }
+}
+
+/// What a run by known choices came to.
+pub(crate) struct Replayed {
+    pub(crate) found: Option<Found>,
+    pub(crate) trace: Trace,
+}
+
+pub(super) fn once(explorer: &Explorer, scenario: &Rc<Scenario>, replay: Replay, traced: bool) -> Replayed {
+    let replay = Rc::new(RefCell::new(replay));
+    let world = World::new(scenario, explorer.bounds, Box::new(Hand(Rc::clone(&replay))));
+    world.state.borrow_mut().weakening = explorer.weakening;
+    world.state.borrow_mut().trace = traced.then(Vec::new);
+    let installed = world.install();
+    world.run();
+    drop(installed);
+    let mut state = world.state.borrow_mut();
+    let replay = replay.borrow();
+    let alone = replay.alone.map(|process| process as u8);
+    let found = state.failure.take().map(|failure| {
+        let token = explorer.token(scenario, &replay.made, alone, replay.check);
+        Found { failure, token }
+    });
+    Replayed { found, trace: state.trace.take().unwrap_or_default() }
+}
+
+/// Repeats what happened in a reduced run, as one that is not reduced.
+#[derive(Default)]
+struct Guide {
+    made: Vec<u16>,
+    check: u32,
+}
+
+struct GuidingHand(Rc<RefCell<Guide>>);
+
+impl Chooser for GuidingHand {
+    fn choose(&mut self, state: &mut State) -> Option<usize> {
+        let mut guide = self.0.borrow_mut();
+        let next = state.own_step().or_else(|| state.expected.as_ref()?.front().copied())?;
+        // Where that is no option the run is another one; the token says so when it is run again.
+        let chosen = state.options.iter().position(|&option| option == next)?;
+        guide.check = go_on(guide.check, state.options.len(), chosen);
+        guide.made.push(chosen as u16);
+        Some(chosen)
+    }
+}
+
+/// The token of a run that happened so in a reduced search, which knew so much about places.
+pub(super) fn guided(
+    explorer: &Explorer,
+    scenario: &Rc<Scenario>,
+    moves: Vec<Move>,
+    places: Places,
+    alone: Option<u8>,
+) -> Token {
+    let guide = Rc::new(RefCell::new(Guide::default()));
+    let world = World::new(scenario, explorer.bounds, Box::new(GuidingHand(Rc::clone(&guide))));
+    {
+        let mut state = world.state.borrow_mut();
+        state.weakening = explorer.weakening;
+        state.adopt(places);
+        state.to_expect = Some(moves.into());
+    }
+    let installed = world.install();
+    world.run();
+    drop(installed);
+    let guide = guide.borrow();
+    explorer.token(scenario, &guide.made, alone, guide.check)
+}
