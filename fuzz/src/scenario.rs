@@ -11,6 +11,7 @@ use crate::linear::{Call, End as CallEnd};
 use crate::world::{InCall, Note, State, Status, World, image};
 use ringway_shm::primitive::{AtomicU64, kernel};
 use ringway_shm::{Blueprint, Region, layout};
+use ringway_sync::EventCount;
 use std::any::Any;
 use std::fmt::Debug;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -244,6 +245,16 @@ impl Process {
         Word { region: self.region(), number }
     }
 
+    /// An eventcount in the place of a word of a scenario of [`Scenario::words`].
+    ///
+    /// # Panics
+    ///
+    /// When there is no such word.
+    #[must_use]
+    pub fn eventcount(&self, number: usize) -> Bell {
+        Bell { region: self.region(), number }
+    }
+
     /// Writes payload to a cell of a scenario of [`Scenario::words`]: not atomic, so others must have been kept away.
     ///
     /// # Panics
@@ -338,6 +349,26 @@ impl std::ops::Deref for Word {
 impl Debug for Word {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Word({})", self.number)
+    }
+}
+
+/// An eventcount in the scenario's region.
+pub struct Bell {
+    region: Arc<Region>,
+    number: usize,
+}
+
+impl std::ops::Deref for Bell {
+    type Target = EventCount;
+
+    fn deref(&self) -> &EventCount {
+        image::eventcount(&self.region, WORDS, self.number)
+    }
+}
+
+impl Debug for Bell {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Bell({})", self.number)
     }
 }
 

@@ -112,6 +112,16 @@ impl Home {
 
 /// This process's number in its own namespace.
 pub(crate) fn process_id() -> u32 {
+    // Virtual processes do not fork, and ask often.
+    #[cfg(feature = "model")]
+    if crate::primitive::model::has_kernel() {
+        static OURS: std::sync::OnceLock<u32> = std::sync::OnceLock::new();
+        return *OURS.get_or_init(ask);
+    }
+    ask()
+}
+
+fn ask() -> u32 {
     rustix::process::getpid().as_raw_nonzero().get() as u32
 }
 

@@ -259,6 +259,11 @@ extern "C" fn watch(start: *mut core::ffi::c_void) -> *mut core::ffi::c_void {
 
 /// This thread's number in its own PID namespace.
 pub(crate) fn thread_id() -> u32 {
+    // A virtual process has one thread.
+    #[cfg(feature = "model")]
+    if crate::primitive::model::has_kernel() {
+        return crate::process::process_id();
+    }
     u32::try_from(rustix::thread::gettid().as_raw_nonzero().get()).unwrap_or(0)
 }
 

@@ -68,7 +68,7 @@ struct Message {
 struct Word {
     /// Number of the first message that is kept.
     first: u32,
-    messages: VecDeque<Message>,
+    messages: VecDeque<Box<Message>>,
     /// Sum over the messages.
     digest: Digest,
     /// Was it touched in this run?
@@ -139,7 +139,9 @@ pub(crate) struct Memory {
     window: usize,
     /// Sum over the words.
     digest: Digest,
-    spare: Vec<Message>,
+    /// Messages of the past, to be used again.
+    #[allow(clippy::vec_box)] // because a message is large, and goes back to a word's list.
+    spare: Vec<Box<Message>>,
 }
 
 impl Memory {
@@ -199,13 +201,14 @@ impl Memory {
         self.used.push(word);
     }
 
-    fn message(&mut self, value: u64, by: Option<(u8, u32)>) -> Message {
+    fn message(&mut self, value: u64, by: Option<(u8, u32)>) -> Box<Message> {
         match self.spare.pop() {
             Some(mut message) => {
                 message.carries.clear();
-                Message { value, by, digest: 0, ..message }
+                (message.value, message.by, message.digest) = (value, by, 0);
+                message
             }
-            None => Message { value, carries: Knowledge::NONE, digest: 0, by },
+            None => Box::new(Message { value, carries: Knowledge::NONE, digest: 0, by }),
         }
     }
 
@@ -304,7 +307,7 @@ impl Memory {
         read
     }
 
-    fn push(&mut self, word: usize, mut message: Message) {
+    fn push(&mut self, word: usize, mut message: Box<Message>) {
         let entry = &mut self.words[word];
         let number = entry.newest() + 1;
         message.digest = join(part(u64::from(number), message.value), message.carries.digest());
@@ -334,18 +337,16 @@ impl Memory {
         let thread = &mut self.threads[process];
         thread.digest = None;
         if acquires(order) {
-            let met = core::mem::take(&mut thread.met);
-            thread.now.join(&met);
-            thread.met = met;
+            let Thread { now, met, .. } = thread;
+            now.join(met);
         }
         if order == Ordering::SeqCst {
             thread.now.join(&self.sequential);
             self.sequential.join(&thread.now);
         }
         if releases(order) {
-            let now = core::mem::take(&mut thread.now);
-            thread.hands_on.join(&now);
-            thread.now = now;
+            let Thread { now, hands_on, .. } = thread;
+            hands_on.join(now);
             self.end_stretch(process);
         }
     }
@@ -355,9 +356,8 @@ impl Memory {
         if has_joined {
             thread.digest = None;
             thread.now.join(&self.heavy);
-            let now = core::mem::take(&mut thread.now);
-            thread.light.join(&now);
-            thread.now = now;
+            let Thread { now, light, .. } = thread;
+            light.join(now);
             self.end_stretch(process);
         }
     }

@@ -1,5 +1,8 @@
 //! Ringway's own protocols, as scenarios.
 
+mod account;
+pub mod bytes;
+pub mod eventcount;
 pub mod rings;
 
 use crate::scenario::Scenario;
@@ -27,5 +30,5 @@ impl Entry {
 /// Every scenario of Ringway's.
 #[must_use]
 pub fn all() -> Vec<Entry> {
-    rings::all()
+    [eventcount::all(), rings::all(), bytes::all()].into_iter().flatten().collect()
 }

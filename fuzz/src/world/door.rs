@@ -33,7 +33,7 @@ type At = &'static Location<'static>;
 impl Hooks for World {
     fn atomic(&self, step: &Step) -> Outcome {
         if self.is_aside() {
-            return step.perform();
+            return self.perform_aside(step);
         }
         let (address, width) = (step.address(), step.width());
         let Some((word, spot)) = self.word_at(address, width) else { return step.perform() };
@@ -102,7 +102,11 @@ impl Hooks for World {
 
     fn copy(&self, copy: &Copy) {
         if self.is_aside() {
-            return copy.perform();
+            if !self.is_gone() {
+                self.state.borrow_mut().is_strange = true;
+                copy.perform();
+            }
+            return;
         }
         if self.is_before() {
             copy.perform();
@@ -178,6 +182,24 @@ impl Hooks for World {
 }
 
 impl World {
+    /// An atomic operation past the run.
+    fn perform_aside(&self, step: &Step) -> Outcome {
+        if self.is_gone() && step.action() != Action::Load && self.is_shared(step.address()) {
+            return Outcome { value: 0, stored: true };
+        }
+        if step.action() != Action::Load {
+            // A panic may be under way in the middle of anything.
+            if let Ok(mut state) = self.state.try_borrow_mut() {
+                state.is_strange = true;
+            }
+        }
+        step.perform()
+    }
+
+    fn is_shared(&self, address: usize) -> bool {
+        self.state.try_borrow_mut().is_ok_and(|mut state| state.places.spot(address).is_some())
+    }
+
     /// A call to the kernel that others can see: who it is that makes it, and the error if it is to fail.
     fn call(&self, errors: &'static [i32]) -> Result<std::cell::RefMut<'_, State>, i32> {
         let granted = if self.is_before() { Move::End } else { self.point(Pending::Call(errors)) };
@@ -206,6 +228,9 @@ impl World {
         };
         if let Some(copy) = copy {
             copy.perform();
+        }
+        if writes {
+            state.payload.extend(spot.parts(len));
         }
         if len == 0 {
             return;
@@ -236,6 +261,7 @@ impl World {
         let mut state = self.state.borrow_mut();
         let state = &mut *state;
         let Some(spot) = state.places.span(address, len) else { return };
+        state.payload.extend(spot.parts(len));
         for granule in spot.granules(len) {
             if let Some(word) = state.places.word_over(granule).filter(|&word| state.memory.is_used(word)) {
                 let known = state.places.known(word);
@@ -407,6 +433,10 @@ impl State {
 
     /// A call to the kernel whose effect a mutant may leave out.
     fn race(&mut self, process: usize, spot: Spot, race: Race) {
+        if self.left.scribbles < self.bounds.scribbles {
+            // Whose words a stranger wrote is promised no integrity, and bytes that race are only wrong bytes.
+            return;
+        }
         let failure = Failure::Race {
             process: self.name(process).to_owned(),
             writes: race.writes,
@@ -461,8 +491,11 @@ impl Kernel for World {
     }
 
     fn sleep(&self, watched: &[Watched], until: Option<Duration>) -> Result<Wake, i32> {
-        if self.is_aside() || self.is_before() {
+        if self.is_aside() {
             return Err(libc::ETIMEDOUT);
+        }
+        if self.is_before() {
+            return Err(libc::EAGAIN);
         }
         let words = self.watched(watched);
         {

@@ -7,6 +7,7 @@
 
 use ringway_shm::Region;
 use ringway_shm::primitive::AtomicU64;
+use ringway_sync::EventCount;
 
 /// Reads a word of 4 or 8 bytes.
 pub(crate) fn read_word(address: usize, width: u8) -> u64 {
@@ -57,6 +58,13 @@ impl Image {
         Self { bytes, start }
     }
 
+    /// Puts some of them back.
+    pub(crate) fn restore_part(&self, offset: usize, len: usize) {
+        let source = self.bytes[offset..offset + len].as_ptr();
+        // SAFETY: as in `restore`; the part lies in the image, which is as long as the region.
+        unsafe { core::ptr::copy_nonoverlapping(source, (self.start as *mut u8).wrapping_add(offset), len) }
+    }
+
     /// Puts them back.
     pub(crate) fn restore(&self) {
         // SAFETY: as in `of`, and no reference to the region's bytes is alive between two runs.
@@ -76,6 +84,16 @@ pub(crate) fn word(region: &Region, content: u32, number: usize) -> &AtomicU64 {
     assert!((number + 1) * 8 <= len, "word {number} of {}", len / 8);
     // SAFETY: within the section (asserted), page-aligned, mapped while the region lives.
     unsafe { &*start.as_ptr().cast::<AtomicU64>().wrapping_add(number) }
+}
+
+/// An eventcount in a word of a section of a region.
+///
+/// # Panics
+///
+/// When the section has no such word.
+pub(crate) fn eventcount(region: &Region, content: u32, number: usize) -> &EventCount {
+    // SAFETY: eight bytes of the section, aligned to eight; an eventcount is two words of four bytes, of which any value is one.
+    unsafe { &*core::ptr::from_ref(word(region, content, number)).cast::<EventCount>() }
 }
 
 /// Copies a payload word in, through the door.

@@ -64,6 +64,8 @@ pub(crate) enum Ended {
 enum Mode {
     /// What it would do without hooks.
     Aside,
+    /// Nothing: what is left of the run's processes is unwound.
+    Gone,
     /// Processes set themselves up, one after the other: nothing of it is a choice.
     Before,
     Live,
@@ -124,9 +126,16 @@ impl World {
 
     /// Runs once, from the beginning to the end or to where it is cut short. The world is installed.
     pub(crate) fn run(&self) -> Ended {
-        self.state.borrow_mut().reset();
-        if let Some((_, image)) = &self.region {
-            image.restore();
+        {
+            let mut state = self.state.borrow_mut();
+            if let Some((_, image)) = &self.region {
+                if core::mem::take(&mut state.is_strange) {
+                    image.restore();
+                } else {
+                    state.written().for_each(|(offset, len)| image.restore_part(offset, len));
+                }
+            }
+            state.reset();
         }
         self.cut.set(false);
         self.mode.set(Mode::Before);
@@ -226,6 +235,7 @@ impl World {
 
     /// Unwinds what was left on the stacks of those who were killed or cut short.
     fn end_fibers(&self) {
+        self.mode.set(Mode::Gone);
         drop(self.kept.take());
         let count = self.state.borrow().processes.len();
         for process in 0..count {
@@ -236,12 +246,19 @@ impl World {
                 self.state.borrow_mut().stacks = stacks;
             }
         }
+        self.mode.set(Mode::Aside);
     }
 
     /// Is the door to do what it would do without us?
     #[inline]
     fn is_aside(&self) -> bool {
-        self.mode.get() == Mode::Aside || std::thread::panicking()
+        matches!(self.mode.get(), Mode::Aside | Mode::Gone) || std::thread::panicking()
+    }
+
+    /// Is what is left of the run unwound, so that nothing is to be done at all?
+    #[inline]
+    fn is_gone(&self) -> bool {
+        self.mode.get() != Mode::Aside
     }
 
     #[inline]

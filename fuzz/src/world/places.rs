@@ -12,6 +12,9 @@ pub(crate) type Spot = u64;
 /// Where the file's number begins.
 const FILE_AT: u32 = 48;
 
+/// The spots of the first file are below this.
+pub(crate) const FIRST_FILE_END: Spot = 1 << FILE_AT;
+
 /// A word that was touched.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Known {
@@ -35,6 +38,16 @@ pub(crate) struct Span {
 }
 
 impl Span {
+    /// The part of it that lies in the first file, by offset and length; and the second part of one that is mirrored.
+    pub(crate) fn parts(self, len: usize) -> impl Iterator<Item = (usize, usize)> {
+        let (before, after) = match self.then {
+            Some((bytes, spot)) => (bytes, (spot, len - bytes)),
+            None => (len, (FIRST_FILE_END, 0)),
+        };
+        let parts = [(self.first, before), after].into_iter();
+        parts.filter(|&(spot, _)| spot < FIRST_FILE_END).map(|(spot, len)| (spot as usize, len))
+    }
+
     /// The granules that `len` bytes from here touch.
     pub(crate) fn granules(self, len: usize) -> impl Iterator<Item = Spot> {
         let (before, after) = match self.then {

@@ -213,6 +213,10 @@ pub(crate) struct State {
     pub(crate) stores: u64,
     /// Are accesses that nobody else can tell taken at once?
     pub(crate) reduces: bool,
+    /// Payload written in this run, by offset and length in the first file.
+    pub(crate) payload: Vec<(usize, usize)>,
+    /// Somebody may have written to the region past the run.
+    pub(crate) is_strange: bool,
     /// An access was news: what was taken for nobody else's matter may have been.
     pub(crate) is_news: bool,
     /// What happened, in order.
@@ -256,6 +260,8 @@ impl State {
             steps: 0,
             stores: 0,
             reduces: false,
+            payload: Vec::new(),
+            is_strange: true,
             is_news: false,
             moves: Vec::new(),
             to_expect: None,
@@ -290,6 +296,7 @@ impl State {
         // Without one of its processes a scenario may well come to nothing.
         self.is_disturbed = self.bounds.without != 0;
         self.is_news = false;
+        self.payload.clear();
         self.moves.clear();
         self.expected.clone_from(&self.to_expect);
         self.notes.clear();
@@ -299,6 +306,14 @@ impl State {
         if let Some(trace) = &mut self.trace {
             trace.clear();
         }
+    }
+
+    /// The parts of the first file that may not be as they were before the run.
+    pub(crate) fn written(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
+        let words = self.places.words_in_use(&self.memory).map(|word| self.places.known(word));
+        let in_first = |known: &super::places::Known| known.spot < super::places::FIRST_FILE_END;
+        let words = words.filter(in_first).map(|known| (known.spot as usize, usize::from(known.width)));
+        words.chain(self.payload.iter().copied())
     }
 
     /// A new process, that is about to take its first step.

@@ -153,6 +153,11 @@ pub(crate) fn installed() -> Option<Rc<dyn Hooks>> {
     HOOKS.try_with(|hooks| hooks.borrow().clone()).ok().flatten()
 }
 
+/// Has the calling thread hooks that bring a kernel?
+pub(crate) fn has_kernel() -> bool {
+    installed().is_some_and(|hooks| hooks.instead().is_some())
+}
+
 /// Has the calling thread hooks?
 pub(crate) fn is_installed() -> bool {
     installed().is_some()
