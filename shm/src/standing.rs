@@ -89,7 +89,9 @@ impl Region {
         // after the owner: if the life word is one of theirs, the row's word is found changed below.
         let life = row.life.load(Ordering::Acquire);
         if life != 0 && life & DIED == 0 && self.sees_every_mark() {
-            let is_same = row.word.load(Ordering::Relaxed) == word;
+            // Acquire: an owner that is found gone here has left, and what it did before is there: without that, one that left a
+            // seat could be found gone while its seat still looked taken. Pairs with the Release in `Participant`'s drop.
+            let is_same = row.word.load(Ordering::Acquire) == word;
             return Ok(if is_same { Standing::Alive } else { Standing::Gone });
         }
         // Marked, or never to be marked: the lock knows. It is asked after the word was read, so if it is free now, whoever
