@@ -131,11 +131,13 @@ impl EventCount {
 
     /// S2: the even word.
     fn make_even(&self) -> u32 {
-        let mut state = self.state.load(Ordering::Relaxed);
+        // Acquire, here and below: who finds the word changed by a ring finds what was published before it; a sleeper that
+        // leaves its heavy fence out since that ring looks for it next. Pairs with the Release of R4. The fence behind it orders
+        // our own change before the look.
+        let mut state = self.state.load(Ordering::Acquire);
         while state & 1 == 1 {
-            // Relaxed: the fence behind it orders it before the look.
             let even = state.wrapping_add(1);
-            match self.state.compare_exchange_weak(state, even, Ordering::Relaxed, Ordering::Relaxed) {
+            match self.state.compare_exchange_weak(state, even, Ordering::Acquire, Ordering::Acquire) {
                 Ok(_) => return even,
                 Err(found) => state = found,
             }
@@ -199,11 +201,11 @@ impl Ringer {
             }
         }
         self.quiet = 0;
-        // R4. Relaxed, both: the call to the kernel orders it before the wake, and sleepers compare it in the kernel.
-        let state = bell.state.load(Ordering::Relaxed);
+        // R4. Release: what was published is there before the word. Pairs with the Acquire in `make_even`. The call to the kernel
+        // orders it before the wake. Relaxed otherwise: another ring was faster, and wakes.
+        let (state, relaxed) = (bell.state.load(Ordering::Relaxed), Ordering::Relaxed);
         let odd = state.wrapping_add(1);
-        let order = Ordering::Relaxed;
-        if state & 1 == 0 && bell.state.compare_exchange(state, odd, order, order).is_ok() {
+        if state & 1 == 0 && bell.state.compare_exchange(state, odd, Ordering::Release, relaxed).is_ok() {
             kernel::wake(&bell.state);
         }
         // Orders our change of the word before the look at `fences`: a sleeper that raised it before the word was even is seen.
