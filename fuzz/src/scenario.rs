@@ -8,8 +8,8 @@
 //! ```
 
 use crate::linear::{Call, End as CallEnd};
-use crate::world::{InCall, Note, State, Status, World, image};
-use ringway_shm::primitive::{AtomicU64, kernel};
+use crate::world::{Hostile, InCall, Note, State, Status, World, image};
+use ringway_shm::primitive::{AtomicU32, AtomicU64, kernel};
 use ringway_shm::{Blueprint, Region, layout};
 use ringway_sync::EventCount;
 use std::any::Any;
@@ -65,7 +65,7 @@ pub struct Scenario {
     pub(crate) ends: Vec<Box<AtEnd>>,
     pub(crate) outcome: Option<Box<Outcome>>,
     pub(crate) wakes_are_due: bool,
-    pub(crate) scribbles: Vec<u64>,
+    pub(crate) hostile: Option<Hostile>,
 }
 
 impl Debug for Scenario {
@@ -90,7 +90,7 @@ impl Scenario {
             ends: Vec::new(),
             outcome: None,
             wakes_are_due: false,
-            scribbles: Vec::new(),
+            hostile: None,
         }
     }
 
@@ -173,10 +173,11 @@ impl Scenario {
         self
     }
 
-    /// What a hostile party may write to any word, if [`Bounds::scribbles`](crate::Bounds::scribbles) lets it.
+    /// A party that follows no protocol: it may write any of these values to any word, and over any payload, that was touched
+    /// so far, as often as [`Bounds::scribbles`](crate::Bounds::scribbles) lets it.
     #[must_use]
-    pub fn scribbles(mut self, values: impl IntoIterator<Item = u64>) -> Self {
-        self.scribbles = values.into_iter().collect();
+    pub fn hostile(mut self, name: impl Into<String>, values: impl IntoIterator<Item = u64>) -> Self {
+        self.hostile = Some(Hostile { name: name.into(), values: values.into_iter().collect() });
         self
     }
 
@@ -243,6 +244,16 @@ impl Process {
     #[must_use]
     pub fn word(&self, number: usize) -> Word {
         Word { region: self.region(), number }
+    }
+
+    /// The first half of a word of a scenario of [`Scenario::words`]: one can sleep there.
+    ///
+    /// # Panics
+    ///
+    /// When there is no such word.
+    #[must_use]
+    pub fn half(&self, number: usize) -> Half {
+        Half { region: self.region(), number }
     }
 
     /// An eventcount in the place of a word of a scenario of [`Scenario::words`].
@@ -349,6 +360,26 @@ impl std::ops::Deref for Word {
 impl Debug for Word {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Word({})", self.number)
+    }
+}
+
+/// Half an atomic word of the scenario's region.
+pub struct Half {
+    region: Arc<Region>,
+    number: usize,
+}
+
+impl std::ops::Deref for Half {
+    type Target = AtomicU32;
+
+    fn deref(&self) -> &AtomicU32 {
+        image::half(&self.region, WORDS, self.number)
+    }
+}
+
+impl Debug for Half {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Half({})", self.number)
     }
 }
 

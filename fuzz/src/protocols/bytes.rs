@@ -192,7 +192,7 @@ fn reservations(name: &str) -> Scenario {
 fn hostile(name: &str) -> Scenario {
     let record = |length: u64| 1 << 32 | length;
     ring(name, Wrap::Padding)
-        .scribbles([0, 8, u64::MAX, 3, record(1 << 20), record(4089), 2 << 32, 4096])
+        .hostile("mallory", [0, 8, u64::MAX, 3, record(1 << 20), record(4089), 2 << 32, 4096])
         .process_with("producer", producer, |me, mut tx| {
             let _ = me.attempt("try_send", || tx.try_send(&payload(1)));
             let _ = me.attempt("try_send", || tx.try_send(&payload(2)));

@@ -370,7 +370,7 @@ fn drops<L: Layout>(name: &str) -> Scenario {
 /// Somebody writes what they like to the ring's words.
 fn hostile<L: Layout>(name: &str) -> Scenario {
     ring::<L>(name)
-        .scribbles([0, 1, 3, u64::MAX, 1 << 63, 5 << 32 | 2])
+        .hostile("mallory", [0, 1, 3, u64::MAX, 1 << 63, 5 << 32 | 2])
         .process_with("producer", producer::<L>, |me, mut tx| {
             for value in 1..=2 {
                 let _ = me.attempt("try_send", || tx.try_send(&value));

@@ -10,8 +10,8 @@ use super::image::write_word;
 use super::kernel::file_id;
 use super::moves::Move;
 use super::places::Spot;
-use super::state::{Pending, Site, State, Use, Weakening};
-use crate::memory::{Race, Read};
+use super::state::{PAYLOAD_FROM, Pending, Site, State, Use, Weakening};
+use crate::memory::{Race, Read, mix};
 use ringway_shm::primitive::Ordering;
 use ringway_shm::primitive::kernel::{Call, Wake, Watched};
 use ringway_shm::primitive::model::{Action, Copy, FileId, Hooks, Kernel, Open, Outcome, Step, Verdict};
@@ -232,6 +232,8 @@ impl World {
         if writes {
             state.payload.extend(spot.parts(len));
         }
+        let entry = &mut state.processes[process];
+        entry.touched = mix(mix(entry.touched, spot.first), len as u64 | u64::from(writes) << 63);
         if len == 0 {
             return;
         }
@@ -402,13 +404,24 @@ impl State {
 
     /// The hostile party writes: nobody learns anything by it.
     pub(crate) fn scribble(&mut self, word: usize, value: u64) {
+        let name = self.hostile.as_ref().map_or_else(String::new, |hostile| hostile.name.clone());
+        if let Some(piece) = word.checked_sub(usize::from(PAYLOAD_FROM)) {
+            let (offset, len) = self.payload[piece];
+            self.is_strange = true;
+            if let Some(address) = self.places.address(offset as Spot) {
+                super::image::write_bytes(address, &value.to_ne_bytes()[..len.min(8)]);
+            }
+            return self.tell(None, None, None, |state| {
+                format!("{name} writes {value:#x} over payload at {}", state.places.text(offset as Spot))
+            });
+        }
         let known = self.places.known(word);
         let mask = if known.width == 4 { u64::from(u32::MAX) } else { u64::MAX };
         self.memory.scribble(word, value & mask, self.steps);
         write_word(known.address, known.width, value & mask);
         self.stored();
         self.tell(None, None, None, |state| {
-            format!("a hostile party writes {value:#x} to {}", state.told_of_word(word))
+            format!("{name} writes {value:#x} to {}", state.told_of_word(word))
         });
     }
 

@@ -6,7 +6,7 @@
 #![allow(unsafe_code)] // because these are words at addresses in a region.
 
 use ringway_shm::Region;
-use ringway_shm::primitive::AtomicU64;
+use ringway_shm::primitive::{AtomicU32, AtomicU64};
 use ringway_sync::EventCount;
 
 /// Reads a word of 4 or 8 bytes.
@@ -28,6 +28,14 @@ pub(crate) fn write_word(address: usize, width: u8, value: u64) {
     } else {
         // SAFETY: as above.
         unsafe { (address as *mut u64).write_volatile(value) }
+    }
+}
+
+/// Writes payload that a hostile party chose.
+pub(crate) fn write_bytes(address: usize, bytes: &[u8]) {
+    for (at, &byte) in bytes.iter().enumerate() {
+        // SAFETY: the caller found these bytes in a mapping of a region that was written to before; nobody else runs.
+        unsafe { (address as *mut u8).wrapping_add(at).write_volatile(byte) }
     }
 }
 
@@ -84,6 +92,16 @@ pub(crate) fn word(region: &Region, content: u32, number: usize) -> &AtomicU64 {
     assert!((number + 1) * 8 <= len, "word {number} of {}", len / 8);
     // SAFETY: within the section (asserted), page-aligned, mapped while the region lives.
     unsafe { &*start.as_ptr().cast::<AtomicU64>().wrapping_add(number) }
+}
+
+/// The first half of a word of a section of a region.
+///
+/// # Panics
+///
+/// When the section has no such word.
+pub(crate) fn half(region: &Region, content: u32, number: usize) -> &AtomicU32 {
+    // SAFETY: four bytes of the section, aligned to eight; any value is one of theirs.
+    unsafe { &*core::ptr::from_ref(word(region, content, number)).cast::<AtomicU32>() }
 }
 
 /// An eventcount in a word of a section of a region.

@@ -29,7 +29,7 @@ pub use failure::Failure;
 pub use moves::{Bounds, Move};
 pub(crate) use places::Places;
 pub use state::Note;
-pub(crate) use state::{Event, InCall, Order, Site, State, Status, Use, Weakening};
+pub(crate) use state::{Event, Hostile, InCall, Order, Site, State, Status, Use, Weakening};
 
 use crate::scenario::{Process, Scenario};
 use image::Image;
@@ -98,7 +98,7 @@ impl World {
         keep_panics_quiet();
         let mut state = State::new(bounds);
         state.wakes_are_due = scenario.wakes_are_due;
-        state.scribbles.clone_from(&scenario.scribbles);
+        state.hostile.clone_from(&scenario.hostile);
         let region = scenario.region.as_ref().map(|make| {
             let region = Arc::new(make());
             let (start, len) = bytes_of(&region);

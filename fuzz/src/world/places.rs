@@ -143,6 +143,17 @@ impl Places {
         others & !(1 << process) == 0
     }
 
+    /// An address at which a spot is mapped.
+    pub(crate) fn address(&self, spot: Spot) -> Option<usize> {
+        let file = *self.files.get((spot >> FILE_AT) as usize)?;
+        let offset = spot & (FIRST_FILE_END - 1);
+        let has = |range: &&MappedRange| {
+            range.place.region == file && offset.wrapping_sub(range.place.offset) < range.len as u64
+        };
+        let range = self.ranges.iter().find(has)?;
+        Some(range.start + (offset - range.place.offset) as usize)
+    }
+
     /// Where `len` bytes from an address on are; `None` if not all of them are in a mapping.
     pub(crate) fn span(&mut self, address: usize, len: usize) -> Option<Span> {
         let (first, there) = self.spot(address)?;

@@ -84,6 +84,8 @@ pub(crate) struct Proc {
     pub(crate) timed_out: bool,
     /// Everything that it was told so far.
     pub(crate) heard: Digest,
+    /// The payload that it has touched so far: all that is left of it when it is dead, beside its words.
+    pub(crate) touched: Digest,
     pub(crate) call: Option<InCall>,
     /// Calls that have ended.
     pub(crate) calls: u32,
@@ -91,6 +93,17 @@ pub(crate) struct Proc {
     pub(crate) steps: u32,
     pub(crate) fiber: Option<Fiber>,
 }
+
+/// A party that follows no protocol.
+#[derive(Clone, Debug)]
+pub(crate) struct Hostile {
+    pub(crate) name: String,
+    /// What it may write.
+    pub(crate) values: Vec<u64>,
+}
+
+/// Numbers of words from here on are pieces of payload, in the order in which they were written.
+pub(crate) const PAYLOAD_FROM: u16 = 1 << 12;
 
 /// What the scenario was told in a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -237,8 +250,8 @@ pub(crate) struct State {
     pub(crate) failure: Option<Failure>,
     /// Shall a sleep that only its own time ends count as a failure?
     pub(crate) wakes_are_due: bool,
-    /// What the hostile party may write.
-    pub(crate) scribbles: Vec<u64>,
+    /// The hostile party, if there is one.
+    pub(crate) hostile: Option<Hostile>,
     pub(crate) weakening: Option<Weakening>,
     /// What stands at each site, if it is to be learned.
     pub(crate) sites: Option<std::collections::BTreeMap<Site, Use>>,
@@ -277,7 +290,7 @@ impl State {
             moment: 0,
             failure: None,
             wakes_are_due: false,
-            scribbles: Vec::new(),
+            hostile: None,
             weakening: None,
             sites: None,
             trace: None,
@@ -331,6 +344,7 @@ impl State {
             pending: Pending::Step,
             timed_out: false,
             heard: part(body as u64, u64::from(incarnation)),
+            touched: 0,
             call: None,
             calls: 0,
             steps: 0,
@@ -562,10 +576,12 @@ impl State {
                 _ => {}
             }
         }
-        if self.left.scribbles > 0 {
-            for word in self.places.words_in_use(&self.memory) {
-                let values = 0..self.scribbles.len() as u8;
-                options.extend(values.map(|value| Move::Scribble { word: word as u16, value }));
+        if self.left.scribbles > 0 && self.hostile.is_some() {
+            let values = self.hostile.as_ref().map_or(0, |hostile| hostile.values.len()) as u8;
+            let words = self.places.words_in_use(&self.memory).map(|word| word as u16);
+            let payload = (0..self.payload.len()).map(|at| PAYLOAD_FROM + at as u16);
+            for word in words.chain(payload) {
+                options.extend((0..values).map(|value| Move::Scribble { word, value }));
             }
         }
     }
@@ -628,7 +644,8 @@ impl State {
             Move::Scribble { word, value } => {
                 self.left.scribbles -= 1;
                 self.is_disturbed = true;
-                let value = self.scribbles[usize::from(value)];
+                let values = self.hostile.as_ref().map_or(&[][..], |hostile| &hostile.values);
+                let value = values[usize::from(value)];
                 self.scribble(usize::from(word), value);
             }
             Move::Restart(_) | Move::Step { .. } | Move::Fail { .. } | Move::End => {}
@@ -662,8 +679,8 @@ impl State {
         let entry = &mut self.processes[process];
         entry.status = Status::Killed;
         entry.call = None;
-        // What it had heard does not matter any more: two dead ones are alike.
-        entry.heard = part(process as u64, 0xdead);
+        // What it had heard does not matter any more.
+        entry.heard = join(part(process as u64, 0xdead), entry.touched);
     }
 
     /// Time passes, until a sleeper's moment has come or a spinner has waited a while.

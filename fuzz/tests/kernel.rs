@@ -1,0 +1,187 @@
+//! The virtual kernel: sleeping and waking, time, locks, death and its faults.
+
+use ringway_fuzz::{Bounds, Failure, Process, Report, Scenario, explore};
+use ringway_shm::primitive::kernel::{self, Wake};
+use ringway_shm::primitive::Ordering::{Acquire, Release};
+use std::time::Duration;
+
+const SOON: Duration = Duration::from_millis(5);
+
+fn outcomes(scenario: Scenario, bounds: Bounds) -> Vec<String> {
+    let report = explore(&scenario.into(), bounds);
+    report.expect_all_well();
+    report.outcomes.into_iter().collect()
+}
+
+fn woken(end: &ringway_fuzz::End<'_>) -> String {
+    format!("{:?}", end.values("woken"))
+}
+
+fn sleeper(me: &Process, until: Option<Duration>) {
+    let until = until.map(|timeout| kernel::now() + timeout);
+    let wake = kernel::sleep(&me.half(0), 0, until);
+    me.note("woken", u64::from(wake == Wake::Woken));
+}
+
+fn failure(report: &Report) -> &Failure {
+    report.failure().expect("it fails")
+}
+
+#[test]
+fn a_sleep_ends_by_a_wake_by_another_value_or_by_its_time() {
+    let scenario = Scenario::new("wake")
+        .words(1)
+        .process("sleeper", |me| sleeper(me, Some(SOON)))
+        .process("waker", |me| {
+            me.half(0).store(1, Release);
+            kernel::wake(&me.half(0));
+        })
+        .outcome(woken);
+    // Its own time is early only if it may be.
+    let both = Scenario::new("wake")
+        .words(1)
+        .process("sleeper", |me| sleeper(me, Some(SOON)))
+        .process("waker", |me| {
+            me.half(0).store(1, Release);
+            kernel::wake(&me.half(0));
+        })
+        .outcome(woken);
+    assert_eq!(outcomes(scenario, Bounds::WEAK), ["[1]"]);
+    assert_eq!(outcomes(both, Bounds::WEAK.early(1)), ["[0]", "[1]"]);
+}
+
+#[test]
+fn a_sleep_without_a_waker_ends_by_its_time_or_never() {
+    let timed = Scenario::new("alone").words(1).process("sleeper", |me| sleeper(me, Some(SOON))).outcome(woken);
+    assert_eq!(outcomes(timed, Bounds::WEAK), ["[0]"]);
+    let never = Scenario::new("alone").words(1).process("sleeper", |me| sleeper(me, None));
+    assert_eq!(failure(&explore(&never.into(), Bounds::WEAK)).sort(), "stuck");
+    let due = Scenario::new("alone").words(1).process("sleeper", |me| sleeper(me, Some(SOON))).wakes_are_due();
+    assert_eq!(failure(&explore(&due.into(), Bounds::WEAK)).sort(), "lost wake-up");
+}
+
+#[test]
+fn a_sleep_at_two_words_ends_by_a_wake_at_either() {
+    for which in 0..2 {
+        let scenario = Scenario::new("either")
+            .words(2)
+            .process("sleeper", |me| {
+                let wake = kernel::sleep_at_either((&me.half(0), 0), (&me.half(1), 0), None);
+                me.note("woken", u64::from(wake == Some(Wake::Woken)));
+            })
+            .process("waker", move |me| {
+                me.half(which).store(1, Release);
+                kernel::wake(&me.half(which));
+            })
+            .outcome(woken);
+        assert_eq!(outcomes(scenario, Bounds::WEAK), ["[1]"]);
+    }
+}
+
+#[test]
+fn a_store_that_wakes_is_one_step() {
+    let scenario = || {
+        Scenario::new("store and wake")
+            .words(1)
+            .process("sleeper", |me| {
+                while me.half(0).load(Acquire) == 0 {
+                    kernel::sleep(&me.half(0), 0, None);
+                }
+                assert_eq!(me.get(0), 7);
+            })
+            .process("waker", |me| {
+                me.put(0, 7);
+                kernel::store_and_wake(&me.half(0), 1);
+            })
+    };
+    explore(&scenario().into(), Bounds::WEAK).expect_all_well();
+    // A waker that is killed before the step leaves the sleeper asleep for ever; there is no moment between the two.
+    assert_eq!(failure(&explore(&scenario().into(), Bounds::WEAK.kills(1))).sort(), "stuck");
+}
+
+#[test]
+fn a_call_may_be_interrupted_and_a_sleep_may_end_for_no_reason() {
+    for bounds in [Bounds::WEAK.faults(1), Bounds::WEAK.spurious(1)] {
+        let scenario = Scenario::new("interrupted")
+            .words(1)
+            .process("sleeper", |me| {
+                let wake = kernel::sleep(&me.half(0), 0, Some(kernel::now() + SOON));
+                me.note("woken", u64::from(wake == Wake::Woken));
+            })
+            .outcome(woken);
+        assert_eq!(outcomes(scenario, bounds), ["[0]", "[1]"]);
+    }
+}
+
+#[test]
+fn the_clock_stands_still_unless_time_passes() {
+    let scenario = Scenario::new("clock")
+        .words(1)
+        .process("looker", |me| {
+            let before = kernel::now();
+            assert_eq!(kernel::now(), before);
+            kernel::pause(SOON);
+            me.note("woken", (kernel::now() - before).as_millis() as u64);
+        })
+        .outcome(woken);
+    assert_eq!(outcomes(scenario, Bounds::WEAK), ["[5]"]);
+}
+
+#[test]
+fn a_call_that_goes_on_after_its_deadline_is_found() {
+    let scenario = Scenario::new("late").words(1).process("sleeper", |me| {
+        me.wait("wait", SOON, || {
+            for _ in 0..3 {
+                kernel::sleep(&me.half(0), 0, Some(kernel::now() + SOON));
+            }
+        });
+    });
+    assert_eq!(failure(&explore(&scenario.into(), Bounds::WEAK)).sort(), "overdue");
+}
+
+#[test]
+fn a_call_that_waits_though_it_says_that_it_does_not_is_found() {
+    let scenario = Scenario::new("wedge")
+        .words(1)
+        .process("waiter", |me| {
+            me.attempt("try", || {
+                while me.word(0).load(Acquire) == 0 {
+                    ringway_shm::primitive::spin_hint();
+                }
+            });
+        })
+        .process("setter", |me| me.word(0).store(1, Release));
+    let report = explore(&scenario.into(), Bounds::WEAK);
+    assert_eq!(failure(&report).sort(), "wedged");
+}
+
+/// A role is the kernel's to give: it is free when its holder's address space is gone, and not when it is only marked.
+#[test]
+fn a_lock_is_free_when_its_holder_is_buried() {
+    let scenario = |is_stalled: bool| {
+        Scenario::new("role")
+            .words(1)
+            .process_with(
+                "holder",
+                |me| me.region().claim(1).expect("nobody has it yet"),
+                move |me, claim| {
+                    me.put(0, 1);
+                    if is_stalled {
+                        me.keep(claim);
+                    }
+                },
+            )
+            .process("heir", |me| {
+                if me.region().claim(1).is_ok() {
+                    // No race: whoever takes the lock has learned what its last holder did.
+                    me.put(0, 2);
+                    me.note("woken", 1);
+                }
+            })
+            .outcome(woken)
+    };
+    assert_eq!(outcomes(scenario(false), Bounds::WEAK.kills(1)), ["[1]", "[]"]);
+    assert_eq!(outcomes(scenario(true), Bounds::WEAK), ["[]"], "a live holder keeps it");
+    assert_eq!(outcomes(scenario(true), Bounds::WEAK.stalls(1)), ["[]"], "a stopped holder keeps it");
+    assert_eq!(outcomes(scenario(true), Bounds::WEAK.kills(1).lingering()), ["[1]", "[]"]);
+}
