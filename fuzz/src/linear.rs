@@ -396,7 +396,7 @@ pub struct Fifo {
 /// use ringway_fuzz::linear::{Fifo, FifoAnswer, FifoOperation, Specification};
 /// assert!(Fifo::default().allows(&FifoOperation::Push(7), &FifoAnswer::Pushed));
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FifoOperation {
     /// To append a value.
     Push(u64),
@@ -410,7 +410,7 @@ pub enum FifoOperation {
 /// use ringway_fuzz::linear::{Fifo, FifoAnswer, FifoOperation, Specification};
 /// assert_eq!(Fifo::default().apply(&FifoOperation::Pop), FifoAnswer::Empty);
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FifoAnswer {
     /// The value was appended.
     Pushed,
@@ -459,7 +459,7 @@ pub struct Register {
 /// use ringway_fuzz::linear::{Register, RegisterAnswer, RegisterOperation, Specification};
 /// assert!(Register::default().allows(&RegisterOperation::Write(3), &RegisterAnswer::Written));
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RegisterOperation {
     /// To hold this value.
     Write(u64),
@@ -473,7 +473,7 @@ pub enum RegisterOperation {
 /// use ringway_fuzz::linear::{Register, RegisterAnswer, RegisterOperation, Specification};
 /// assert!(!Register::default().allows(&RegisterOperation::Read, &RegisterAnswer::Value(3)));
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RegisterAnswer {
     /// It holds the value now.
     Written,
