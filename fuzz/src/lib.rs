@@ -32,7 +32,7 @@ pub use explain::explain;
 pub use explore::{Explorer, Found, Limits, LongestCall, Report, Way, explore, shrink};
 pub use memory::{PROCESSES_MAX, WORDS_MAX};
 pub use mutate::{Fate, Mutant, mutate};
-pub use scenario::{End, Moment, Process, Scenario, Word};
+pub use scenario::{End, Futex, Moment, Process, Scenario, Word};
 pub use token::{Token, TokenError};
 pub use trace::{Event, What, trace};
 pub use world::{Bounds, Failure, Move, Note};

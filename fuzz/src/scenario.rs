@@ -9,7 +9,7 @@
 
 use crate::linear::{Call, End as CallEnd};
 use crate::world::{InCall, Note, State, Status, World, image};
-use ringway_shm::primitive::{AtomicU64, kernel};
+use ringway_shm::primitive::{AtomicU32, AtomicU64, kernel};
 use ringway_shm::{Blueprint, Region, layout};
 use std::any::Any;
 use std::fmt::Debug;
@@ -22,6 +22,8 @@ use std::time::Duration;
 const WORDS: u32 = layout::FIRST_OWN;
 /// Content of the section of payload cells.
 const CELLS: u32 = layout::FIRST_OWN + 1;
+/// Content of the section of futexes.
+const FUTEXES: u32 = layout::FIRST_OWN + 2;
 
 pub(crate) type Outcome = dyn Fn(&End<'_>) -> String;
 pub(crate) type AtEnd = dyn Fn(&End<'_>) -> Result<(), String>;
@@ -107,14 +109,16 @@ impl Scenario {
         self
     }
 
-    /// A region of so many atomic words, and as many cells of payload: [`Process::word`], [`Process::put`] and
-    /// [`Process::get`].
+    /// A region of so many atomic words, as many cells of payload, and as many futexes: [`Process::word`], [`Process::put`] and
+    /// [`Process::get`], [`Process::futex`].
     #[must_use]
     pub fn words(self, count: usize) -> Self {
         self.region(move || {
             let bytes = count as u64 * 8;
-            let blueprint =
-                Blueprint::new(1, 1).section(WORDS, bytes).and_then(|with| with.section(CELLS, bytes));
+            let blueprint = Blueprint::new(1, 1)
+                .section(WORDS, bytes)
+                .and_then(|with| with.section(CELLS, bytes))
+                .and_then(|with| with.section(FUTEXES, bytes));
             Region::anonymous(&blueprint.expect("room for a few words")).expect("a region of a few pages")
         })
     }
@@ -244,6 +248,16 @@ impl Process {
         Word { region: self.region(), number }
     }
 
+    /// A word of four bytes of a scenario of [`Scenario::words`]: one to sleep at.
+    ///
+    /// # Panics
+    ///
+    /// When there is no such futex.
+    #[must_use]
+    pub fn futex(&self, number: usize) -> Futex {
+        Futex { region: self.region(), number }
+    }
+
     /// Writes payload to a cell of a scenario of [`Scenario::words`]: not atomic, so others must have been kept away.
     ///
     /// # Panics
@@ -338,6 +352,26 @@ impl std::ops::Deref for Word {
 impl Debug for Word {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Word({})", self.number)
+    }
+}
+
+/// An atomic word of four bytes of the scenario's region: the kernel sleeps at no other.
+pub struct Futex {
+    region: Arc<Region>,
+    number: usize,
+}
+
+impl std::ops::Deref for Futex {
+    type Target = AtomicU32;
+
+    fn deref(&self) -> &AtomicU32 {
+        image::futex(&self.region, FUTEXES, self.number)
+    }
+}
+
+impl Debug for Futex {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Futex({})", self.number)
     }
 }
 

@@ -6,7 +6,7 @@
 #![allow(unsafe_code)] // because these are words at addresses in a region.
 
 use ringway_shm::Region;
-use ringway_shm::primitive::AtomicU64;
+use ringway_shm::primitive::{AtomicU32, AtomicU64};
 
 /// Reads a word of 4 or 8 bytes.
 pub(crate) fn read_word(address: usize, width: u8) -> u64 {
@@ -76,6 +76,18 @@ pub(crate) fn word(region: &Region, content: u32, number: usize) -> &AtomicU64 {
     assert!((number + 1) * 8 <= len, "word {number} of {}", len / 8);
     // SAFETY: within the section (asserted), page-aligned, mapped while the region lives.
     unsafe { &*start.as_ptr().cast::<AtomicU64>().wrapping_add(number) }
+}
+
+/// A word of four bytes of a section of a region: one in each eight bytes.
+///
+/// # Panics
+///
+/// When the section has no such word.
+pub(crate) fn futex(region: &Region, content: u32, number: usize) -> &AtomicU32 {
+    let (start, len) = region.section(content).expect("the scenario's region has such a section");
+    assert!((number + 1) * 8 <= len, "futex {number} of {}", len / 8);
+    // SAFETY: within the section (asserted), page-aligned, mapped while the region lives.
+    unsafe { &*start.as_ptr().cast::<AtomicU32>().wrapping_add(number * 2) }
 }
 
 /// Copies a payload word in, through the door.
