@@ -685,7 +685,12 @@ impl State {
         if is_asleep {
             self.wake_process(process, true);
         } else {
-            self.processes[process].pending = Pending::Step;
+            // It passes for all who spin: if one alone looked again, the others would wait for it for ever.
+            for entry in &mut self.processes {
+                if entry.status == Status::Running && matches!(entry.pending, Pending::Spin { .. }) {
+                    entry.pending = Pending::Step;
+                }
+            }
         }
     }
 
