@@ -209,6 +209,12 @@ impl Memory {
         }
     }
 
+    /// The number of a word's newest message.
+    #[inline]
+    pub(crate) fn newest(&self, word: usize) -> u32 {
+        self.words[word].newest()
+    }
+
     /// How many older values than the newest a process may read, if memory is weak.
     #[inline]
     pub(crate) fn stale(&self, process: usize, word: usize) -> u32 {

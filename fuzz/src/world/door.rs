@@ -63,7 +63,12 @@ impl Hooks for World {
         let mut state = self.state.borrow_mut();
         let process = state.current;
         state.accessed(word, process, action_reads(action), action != Action::Load);
+        let newest = state.memory.newest(word);
         let outcome = state.atomic(process, word, step, (order, failure), granted);
+        if !outcome.stored {
+            let stale = if let Move::Step { stale, .. } = granted { u32::from(stale) } else { 0 };
+            state.looked(process, word, newest - stale);
+        }
         let writes = outcome.stored;
         if let Err(race) = state.memory.touch_word(process, word, spot, writes) {
             state.race(process, spot, race);
@@ -123,8 +128,12 @@ impl Hooks for World {
         if self.is_aside() || self.is_before() {
             return;
         }
-        let stores = self.state.borrow().stores;
-        self.point(Pending::Spin { stores });
+        let spin = {
+            let mut state = self.state.borrow_mut();
+            let process = state.current;
+            state.spins(process)
+        };
+        self.point(spin);
         let mut state = self.state.borrow_mut();
         let process = state.current;
         state.tell(Some(process), None, Some(site), |_| "looks again".to_owned());

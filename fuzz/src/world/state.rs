@@ -84,6 +84,8 @@ pub(crate) struct Proc {
     pub(crate) timed_out: bool,
     /// Everything that it was told so far.
     pub(crate) heard: Digest,
+    /// Each word that it looked at since it last spun, and the message that it saw first.
+    pub(crate) looked: Vec<(usize, u32)>,
     pub(crate) call: Option<InCall>,
     /// Calls that have ended.
     pub(crate) calls: u32,
@@ -316,6 +318,7 @@ impl State {
             pending: Pending::Step,
             timed_out: false,
             heard: part(body as u64, u64::from(incarnation)),
+            looked: Vec::new(),
             call: None,
             calls: 0,
             steps: 0,
@@ -323,6 +326,23 @@ impl State {
         });
         self.kernel.add_process();
         Some(self.processes.len() - 1)
+    }
+
+    /// A process looks at a message of a word, and does not change it.
+    #[inline]
+    pub(crate) fn looked(&mut self, process: usize, word: usize, message: u32) {
+        let looked = &mut self.processes[process].looked;
+        if !looked.iter().any(|&(known, _)| known == word) {
+            looked.push((word, message));
+        }
+    }
+
+    /// How many stores had been made when whoever spins now looked: if it would see something else by now, it need not wait
+    /// for another one.
+    pub(crate) fn spins(&mut self, process: usize) -> Pending {
+        let looked = core::mem::take(&mut self.processes[process].looked);
+        let is_old = looked.iter().any(|&(word, message)| self.memory.newest(word) != message);
+        Pending::Spin { stores: if is_old { u64::MAX } else { self.stores } }
     }
 
     /// A process is told something: from here on it may act on it.
