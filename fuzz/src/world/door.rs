@@ -11,7 +11,7 @@ use super::kernel::file_id;
 use super::moves::Move;
 use super::places::Spot;
 use super::state::{Pending, Site, State, Use, Weakening};
-use crate::memory::{Race, Read};
+use crate::memory::{Race, Read, mix, part};
 use ringway_shm::primitive::Ordering;
 use ringway_shm::primitive::kernel::{Call, Wake, Watched};
 use ringway_shm::primitive::model::{Action, Copy, FileId, Hooks, Kernel, Open, Outcome, Step, Verdict};
@@ -230,6 +230,15 @@ impl World {
                 state.race(process, granule, race);
             }
         }
+        let deed = mix(
+            part(spot.first, len as u64),
+            u64::from(state.memory.stretch(process)) << 1 | u64::from(writes),
+        );
+        let mut touched = mix(state.processes[process].touched, deed as u64);
+        if let Some(copy) = copy.filter(|_| writes) {
+            super::image::read_payload(copy.address(), len, |word| touched = mix(touched, word));
+        }
+        state.processes[process].touched = touched;
         // What was read decides what comes next.
         if let Some(copy) = copy.filter(|_| !writes) {
             super::image::read_payload(copy.address(), len, |word| state.hears(process, word));

@@ -84,6 +84,8 @@ pub(crate) struct Proc {
     pub(crate) timed_out: bool,
     /// Everything that it was told so far.
     pub(crate) heard: Digest,
+    /// What it did to payload so far: it stays when the process is dead.
+    pub(crate) touched: Digest,
     /// Each word that it looked at since it last spun, and the message that it saw first.
     pub(crate) looked: Vec<(usize, u32)>,
     pub(crate) call: Option<InCall>,
@@ -318,6 +320,7 @@ impl State {
             pending: Pending::Step,
             timed_out: false,
             heard: part(body as u64, u64::from(incarnation)),
+            touched: 0,
             looked: Vec::new(),
             call: None,
             calls: 0,
@@ -667,8 +670,8 @@ impl State {
         let entry = &mut self.processes[process];
         entry.status = Status::Killed;
         entry.call = None;
-        // What it had heard does not matter any more: two dead ones are alike.
-        entry.heard = part(process as u64, 0xdead);
+        // What it had heard does not matter any more: two dead ones that left the same are alike.
+        entry.heard = mix(part(process as u64, 0xdead), entry.touched as u64 ^ (entry.touched >> 64) as u64);
     }
 
     /// Time passes, until a sleeper's moment has come or a spinner has waited a while.
