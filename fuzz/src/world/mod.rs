@@ -270,6 +270,10 @@ impl World {
                 state.hears(process, 0);
                 return Move::Step { process: process as u8, stale: 0 };
             }
+            if state.reduces && state.is_private(process, pending) {
+                // To die before it is all that may happen instead.
+                state.alone = Some(process);
+            }
         }
         self.point(pending)
     }

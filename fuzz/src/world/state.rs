@@ -729,8 +729,15 @@ impl State {
         self.processes.iter().filter(waits).map(told).collect()
     }
 
-    /// Is what the process that runs is about to do nobody else's matter?
+    /// Is what the process that runs is about to do nobody else's matter? A store is, if its process cannot be killed before
+    /// it: the end may tell.
     pub(crate) fn is_own(&self, process: usize, pending: Pending) -> bool {
+        let is_load = matches!(pending, Pending::Load { .. });
+        (is_load || self.left.kills == 0) && self.is_private(process, pending)
+    }
+
+    /// Can no other process tell it, or change it?
+    pub(crate) fn is_private(&self, process: usize, pending: Pending) -> bool {
         match pending {
             Pending::Load { word } => self.places.is_own(word, process, false),
             Pending::Store { word } => self.places.is_own(word, process, true),
