@@ -264,13 +264,14 @@ impl World {
         {
             let mut state = self.state.borrow_mut();
             let process = state.current;
-            if state.reduces && state.is_own(process, pending) {
+            let goes_on = state.reduces && state.steps < state.bounds.steps;
+            if goes_on && state.is_own(process, pending) {
                 state.steps += 1;
                 state.processes[process].steps += 1;
                 state.hears(process, 0);
                 return Move::Step { process: process as u8, stale: 0 };
             }
-            if state.reduces && state.is_private(process, pending) {
+            if goes_on && state.is_private(process, pending) {
                 // To die before it is all that may happen instead.
                 state.alone = Some(process);
             }
