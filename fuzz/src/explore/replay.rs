@@ -56,7 +56,8 @@ impl Replay {
         let (steps, calls) = *self.alone_since.get_or_insert((entry.steps, entry.calls));
         let step = Move::Step { process: process as u8, stale: 0 };
         let option = state.options.iter().position(|&option| option == step);
-        if entry.calls != calls {
+        // One that never began is in no call.
+        if entry.calls != calls || entry.call.is_none() {
             return None;
         }
         if option.is_none() || entry.steps - steps > ALONE_MAX {

@@ -45,7 +45,8 @@ use std::sync::{Arc, Once};
 
 /// Who decides.
 pub(crate) trait Chooser {
-    /// Picks one of the state's options, of which there are at least two; `None` ends the run here.
+    /// Picks one of the state's options; `None` ends the run here. Of one alone it is asked only where somebody waits in a call
+    /// that must not wait.
     fn choose(&mut self, state: &mut State) -> Option<usize>;
 }
 
@@ -328,7 +329,8 @@ impl World {
                     state.fail(failure);
                     return None;
                 }
-                1 => 0,
+                // Whoever searches must hear of one who waits where nobody should.
+                1 if !state.tries_in_vain() => 0,
                 _ => match self.chooser.borrow_mut().choose(&mut state) {
                     Some(option) => option,
                     None => {

@@ -348,6 +348,12 @@ impl State {
         Pending::Spin { stores: if is_old { u64::MAX } else { self.stores } }
     }
 
+    /// Is anybody waiting in a call that must not wait?
+    pub(crate) fn tries_in_vain(&self) -> bool {
+        let tries = |entry: &Proc| entry.call.is_some_and(|call| call.ends_alone && call.until.is_none());
+        (0..self.processes.len()).any(|process| tries(&self.processes[process]) && self.is_blocked(process))
+    }
+
     /// A process is told something: from here on it may act on it.
     #[inline]
     pub(crate) fn hears(&mut self, process: usize, what: u64) {
