@@ -27,6 +27,7 @@ mod scenario;
 mod token;
 mod trace;
 mod world;
+pub mod zoo;
 
 pub use explain::explain;
 pub use explore::{Explorer, Found, Limits, LongestCall, Report, Way, explore, shrink};
