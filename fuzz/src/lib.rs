@@ -27,12 +27,13 @@ mod scenario;
 mod token;
 mod trace;
 mod world;
+pub mod zoo;
 
 pub use explain::explain;
 pub use explore::{Explorer, Found, Limits, LongestCall, Report, Way, explore, shrink};
 pub use memory::{PROCESSES_MAX, WORDS_MAX};
 pub use mutate::{Fate, Mutant, mutate};
-pub use scenario::{Bell, End, Half, Moment, Process, Scenario, Word};
+pub use scenario::{Bell, End, Futex, Moment, Process, Scenario, Word};
 pub use token::{Token, TokenError};
 pub use trace::{Event, What, trace};
 pub use world::{Bounds, Failure, Move, Note};

@@ -23,6 +23,8 @@ use std::time::Duration;
 const WORDS: u32 = layout::FIRST_OWN;
 /// Content of the section of payload cells.
 const CELLS: u32 = layout::FIRST_OWN + 1;
+/// Content of the section of futexes.
+const FUTEXES: u32 = layout::FIRST_OWN + 2;
 
 pub(crate) type Outcome = dyn Fn(&End<'_>) -> String;
 pub(crate) type AtEnd = dyn Fn(&End<'_>) -> Result<(), String>;
@@ -108,14 +110,16 @@ impl Scenario {
         self
     }
 
-    /// A region of so many atomic words, and as many cells of payload: [`Process::word`], [`Process::put`] and
-    /// [`Process::get`].
+    /// A region of so many atomic words, as many cells of payload, and as many futexes: [`Process::word`], [`Process::put`] and
+    /// [`Process::get`], [`Process::futex`].
     #[must_use]
     pub fn words(self, count: usize) -> Self {
         self.region(move || {
             let bytes = count as u64 * 8;
-            let blueprint =
-                Blueprint::new(1, 1).section(WORDS, bytes).and_then(|with| with.section(CELLS, bytes));
+            let blueprint = Blueprint::new(1, 1)
+                .section(WORDS, bytes)
+                .and_then(|with| with.section(CELLS, bytes))
+                .and_then(|with| with.section(FUTEXES, bytes));
             Region::anonymous(&blueprint.expect("room for a few words")).expect("a region of a few pages")
         })
     }
@@ -246,14 +250,14 @@ impl Process {
         Word { region: self.region(), number }
     }
 
-    /// The first half of a word of a scenario of [`Scenario::words`]: one can sleep there.
+    /// A word of four bytes of a scenario of [`Scenario::words`]: one to sleep at.
     ///
     /// # Panics
     ///
-    /// When there is no such word.
+    /// When there is no such futex.
     #[must_use]
-    pub fn half(&self, number: usize) -> Half {
-        Half { region: self.region(), number }
+    pub fn futex(&self, number: usize) -> Futex {
+        Futex { region: self.region(), number }
     }
 
     /// An eventcount in the place of a word of a scenario of [`Scenario::words`].
@@ -290,7 +294,7 @@ impl Process {
         self.world.keep(Box::new(what));
     }
 
-    /// Tells the scenario something: what was sent, or received. [`End::notes`] has it.
+    /// Tells the scenario something: what was sent, or received. [`Moment::notes`] has it.
     pub fn note(&self, label: &'static str, value: u64) {
         self.world.state.borrow_mut().note(self.number, label, value);
     }
@@ -363,23 +367,23 @@ impl Debug for Word {
     }
 }
 
-/// Half an atomic word of the scenario's region.
-pub struct Half {
+/// An atomic word of four bytes of the scenario's region: the kernel sleeps at no other.
+pub struct Futex {
     region: Arc<Region>,
     number: usize,
 }
 
-impl std::ops::Deref for Half {
+impl std::ops::Deref for Futex {
     type Target = AtomicU32;
 
     fn deref(&self) -> &AtomicU32 {
-        image::half(&self.region, WORDS, self.number)
+        image::futex(&self.region, FUTEXES, self.number)
     }
 }
 
-impl Debug for Half {
+impl Debug for Futex {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Half({})", self.number)
+        write!(f, "Futex({})", self.number)
     }
 }
 

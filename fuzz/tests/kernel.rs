@@ -1,8 +1,8 @@
 //! The virtual kernel: sleeping and waking, time, locks, death and its faults.
 
 use ringway_fuzz::{Bounds, Failure, Process, Report, Scenario, explore};
-use ringway_shm::primitive::kernel::{self, Wake};
 use ringway_shm::primitive::Ordering::{Acquire, Release};
+use ringway_shm::primitive::kernel::{self, Wake};
 use std::time::Duration;
 
 const SOON: Duration = Duration::from_millis(5);
@@ -19,7 +19,7 @@ fn woken(end: &ringway_fuzz::End<'_>) -> String {
 
 fn sleeper(me: &Process, until: Option<Duration>) {
     let until = until.map(|timeout| kernel::now() + timeout);
-    let wake = kernel::sleep(&me.half(0), 0, until);
+    let wake = kernel::sleep(&me.futex(0), 0, until);
     me.note("woken", u64::from(wake == Wake::Woken));
 }
 
@@ -33,8 +33,8 @@ fn a_sleep_ends_by_a_wake_by_another_value_or_by_its_time() {
         .words(1)
         .process("sleeper", |me| sleeper(me, Some(SOON)))
         .process("waker", |me| {
-            me.half(0).store(1, Release);
-            kernel::wake(&me.half(0));
+            me.futex(0).store(1, Release);
+            kernel::wake(&me.futex(0));
         })
         .outcome(woken);
     // Its own time is early only if it may be.
@@ -42,8 +42,8 @@ fn a_sleep_ends_by_a_wake_by_another_value_or_by_its_time() {
         .words(1)
         .process("sleeper", |me| sleeper(me, Some(SOON)))
         .process("waker", |me| {
-            me.half(0).store(1, Release);
-            kernel::wake(&me.half(0));
+            me.futex(0).store(1, Release);
+            kernel::wake(&me.futex(0));
         })
         .outcome(woken);
     assert_eq!(outcomes(scenario, Bounds::WEAK), ["[1]"]);
@@ -52,11 +52,13 @@ fn a_sleep_ends_by_a_wake_by_another_value_or_by_its_time() {
 
 #[test]
 fn a_sleep_without_a_waker_ends_by_its_time_or_never() {
-    let timed = Scenario::new("alone").words(1).process("sleeper", |me| sleeper(me, Some(SOON))).outcome(woken);
+    let timed =
+        Scenario::new("alone").words(1).process("sleeper", |me| sleeper(me, Some(SOON))).outcome(woken);
     assert_eq!(outcomes(timed, Bounds::WEAK), ["[0]"]);
     let never = Scenario::new("alone").words(1).process("sleeper", |me| sleeper(me, None));
     assert_eq!(failure(&explore(&never.into(), Bounds::WEAK)).sort(), "stuck");
-    let due = Scenario::new("alone").words(1).process("sleeper", |me| sleeper(me, Some(SOON))).wakes_are_due();
+    let due =
+        Scenario::new("alone").words(1).process("sleeper", |me| sleeper(me, Some(SOON))).wakes_are_due();
     assert_eq!(failure(&explore(&due.into(), Bounds::WEAK)).sort(), "lost wake-up");
 }
 
@@ -66,12 +68,12 @@ fn a_sleep_at_two_words_ends_by_a_wake_at_either() {
         let scenario = Scenario::new("either")
             .words(2)
             .process("sleeper", |me| {
-                let wake = kernel::sleep_at_either((&me.half(0), 0), (&me.half(1), 0), None);
+                let wake = kernel::sleep_at_either((&me.futex(0), 0), (&me.futex(1), 0), None);
                 me.note("woken", u64::from(wake == Some(Wake::Woken)));
             })
             .process("waker", move |me| {
-                me.half(which).store(1, Release);
-                kernel::wake(&me.half(which));
+                me.futex(which).store(1, Release);
+                kernel::wake(&me.futex(which));
             })
             .outcome(woken);
         assert_eq!(outcomes(scenario, Bounds::WEAK), ["[1]"]);
@@ -84,14 +86,14 @@ fn a_store_that_wakes_is_one_step() {
         Scenario::new("store and wake")
             .words(1)
             .process("sleeper", |me| {
-                while me.half(0).load(Acquire) == 0 {
-                    kernel::sleep(&me.half(0), 0, None);
+                while me.futex(0).load(Acquire) == 0 {
+                    kernel::sleep(&me.futex(0), 0, None);
                 }
                 assert_eq!(me.get(0), 7);
             })
             .process("waker", |me| {
                 me.put(0, 7);
-                kernel::store_and_wake(&me.half(0), 1);
+                kernel::store_and_wake(&me.futex(0), 1);
             })
     };
     explore(&scenario().into(), Bounds::WEAK).expect_all_well();
@@ -105,7 +107,7 @@ fn a_call_may_be_interrupted_and_a_sleep_may_end_for_no_reason() {
         let scenario = Scenario::new("interrupted")
             .words(1)
             .process("sleeper", |me| {
-                let wake = kernel::sleep(&me.half(0), 0, Some(kernel::now() + SOON));
+                let wake = kernel::sleep(&me.futex(0), 0, Some(kernel::now() + SOON));
                 me.note("woken", u64::from(wake == Wake::Woken));
             })
             .outcome(woken);
@@ -132,7 +134,7 @@ fn a_call_that_goes_on_after_its_deadline_is_found() {
     let scenario = Scenario::new("late").words(1).process("sleeper", |me| {
         me.wait("wait", SOON, || {
             for _ in 0..3 {
-                kernel::sleep(&me.half(0), 0, Some(kernel::now() + SOON));
+                kernel::sleep(&me.futex(0), 0, Some(kernel::now() + SOON));
             }
         });
     });

@@ -120,28 +120,39 @@ fn a_search_without_time_says_that_it_is_not_complete() {
 
 #[test]
 fn a_line_that_is_no_token_is_refused() {
-    for line in ["", "a~b", "a~weak~1.~0", "a~weak~1.1~xyz", "a~wild~~0", "a~weak,kills=300~~0", "a~weak~99999999.1~0"] {
+    for line in [
+        "",
+        "a~b",
+        "a~weak~1.~0",
+        "a~weak~1.1~xyz",
+        "a~wild~~0",
+        "a~weak,kills=300~~0",
+        "a~weak~99999999.1~0",
+    ] {
         let refused = line.parse::<Token>().expect_err(line);
         assert!(refused.to_string().starts_with("not a token"), "{refused}");
     }
-    for line in ["a~weak~~00000000", "b~strong,kills=2,lingers,steps=9~3.1-0.2x4~0000abcd", "c~weak~2.1-7@1~00000001"] {
+    for line in
+        ["a~weak~~00000000", "b~strong,kills=2,lingers,steps=9~3.1-0.2x4~0000abcd", "c~weak~2.1-7@1~00000001"]
+    {
         assert_eq!(line.parse::<Token>().unwrap().to_string(), line);
     }
 }
 
 #[test]
 fn what_happens_at_every_moment_is_looked_at() {
-    let scenario = Scenario::new("moments")
-        .words(2)
-        .process("ann", |me| {
-            me.word(0).store(1, Relaxed);
-            me.word(1).store(1, Relaxed);
-        })
-        .process("bob", |me| {
-            let _ = me.word(0).load(Relaxed);
-        })
-        .always(|moment| {
-            if moment.word(0) == 1 && moment.word(1) == 0 { Err("half-way".to_owned()) } else { Ok(()) }
-        });
+    let scenario =
+        Scenario::new("moments")
+            .words(2)
+            .process("ann", |me| {
+                me.word(0).store(1, Relaxed);
+                me.word(1).store(1, Relaxed);
+            })
+            .process("bob", |me| {
+                let _ = me.word(0).load(Relaxed);
+            })
+            .always(|moment| {
+                if moment.word(0) == 1 && moment.word(1) == 0 { Err("half-way".to_owned()) } else { Ok(()) }
+            });
     assert_eq!(explore(&scenario.into(), Bounds::WEAK).failure().unwrap().to_string(), "half-way");
 }

@@ -56,7 +56,8 @@ impl Replay {
         let (steps, calls) = *self.alone_since.get_or_insert((entry.steps, entry.calls));
         let step = Move::Step { process: process as u8, stale: 0 };
         let option = state.options.iter().position(|&option| option == step);
-        if entry.calls != calls {
+        // One that never began is in no call.
+        if entry.calls != calls || entry.call.is_none() {
             return None;
         }
         if option.is_none() || entry.steps - steps > ALONE_MAX {
@@ -104,6 +105,8 @@ pub(super) fn once(explorer: &Explorer, scenario: &Rc<Scenario>, replay: Replay,
 /// Repeats what happened in a reduced run, as one that is not reduced.
 #[derive(Default)]
 struct Guide {
+    /// Does it end where the reduced run did?
+    ends: bool,
     made: Vec<u16>,
     check: u32,
 }
@@ -113,7 +116,9 @@ struct GuidingHand(Rc<RefCell<Guide>>);
 impl Chooser for GuidingHand {
     fn choose(&mut self, state: &mut State) -> Option<usize> {
         let mut guide = self.0.borrow_mut();
-        let next = state.own_step().or_else(|| state.expected.as_ref()?.front().copied())?;
+        let next = state.own_step().or_else(|| state.expected.as_ref()?.front().copied());
+        // What the reduced run failed at may be one of the steps that it took at once.
+        let next = if guide.ends { next? } else { next.unwrap_or(state.options[0]) };
         // Where that is no option the run is another one; the token says so when it is run again.
         let chosen = state.options.iter().position(|&option| option == next)?;
         guide.check = go_on(guide.check, state.options.len(), chosen);
@@ -130,7 +135,7 @@ pub(super) fn guided(
     places: Places,
     alone: Option<u8>,
 ) -> Token {
-    let guide = Rc::new(RefCell::new(Guide::default()));
+    let guide = Rc::new(RefCell::new(Guide { ends: alone.is_some(), ..Guide::default() }));
     let world = World::new(scenario, explorer.bounds, Box::new(GuidingHand(Rc::clone(&guide))));
     {
         let mut state = world.state.borrow_mut();

@@ -212,6 +212,18 @@ impl Memory {
         }
     }
 
+    /// The number of a word's newest message.
+    #[inline]
+    pub(crate) fn newest(&self, word: usize) -> u32 {
+        self.words[word].newest()
+    }
+
+    /// In which stretch of its own a process is.
+    #[inline]
+    pub(crate) fn stretch(&self, process: usize) -> u32 {
+        self.threads[process].now.clock.of(process)
+    }
+
     /// How many older values than the newest a process may read, if memory is weak.
     #[inline]
     pub(crate) fn stale(&self, process: usize, word: usize) -> u32 {

@@ -11,7 +11,7 @@ use super::kernel::file_id;
 use super::moves::Move;
 use super::places::Spot;
 use super::state::{PAYLOAD_FROM, Pending, Site, State, Use, Weakening};
-use crate::memory::{Race, Read, mix};
+use crate::memory::{Race, Read, mix, part};
 use ringway_shm::primitive::Ordering;
 use ringway_shm::primitive::kernel::{Call, Wake, Watched};
 use ringway_shm::primitive::model::{Action, Copy, FileId, Hooks, Kernel, Open, Outcome, Step, Verdict};
@@ -63,7 +63,12 @@ impl Hooks for World {
         let mut state = self.state.borrow_mut();
         let process = state.current;
         state.accessed(word, process, action_reads(action), action != Action::Load);
+        let newest = state.memory.newest(word);
         let outcome = state.atomic(process, word, step, (order, failure), granted);
+        if !outcome.stored {
+            let stale = if let Move::Step { stale, .. } = granted { u32::from(stale) } else { 0 };
+            state.looked(process, word, newest - stale);
+        }
         let writes = outcome.stored;
         if let Err(race) = state.memory.touch_word(process, word, spot, writes) {
             state.race(process, spot, race);
@@ -127,8 +132,12 @@ impl Hooks for World {
         if self.is_aside() || self.is_before() {
             return;
         }
-        let stores = self.state.borrow().stores;
-        self.point(Pending::Spin { stores });
+        let spin = {
+            let mut state = self.state.borrow_mut();
+            let process = state.current;
+            state.spins(process)
+        };
+        self.point(spin);
         let mut state = self.state.borrow_mut();
         let process = state.current;
         state.tell(Some(process), None, Some(site), |_| "looks again".to_owned());
@@ -232,8 +241,6 @@ impl World {
         if writes {
             state.payload.extend(spot.parts(len));
         }
-        let entry = &mut state.processes[process];
-        entry.touched = mix(mix(entry.touched, spot.first), len as u64 | u64::from(writes) << 63);
         if len == 0 {
             return;
         }
@@ -248,6 +255,15 @@ impl World {
                 state.race(process, granule, race);
             }
         }
+        let deed = mix(
+            part(spot.first, len as u64),
+            u64::from(state.memory.stretch(process)) << 1 | u64::from(writes),
+        );
+        let mut touched = mix(state.processes[process].touched, deed as u64);
+        if let Some(copy) = copy.filter(|_| writes) {
+            super::image::read_payload(copy.address(), len, |word| touched = mix(touched, word));
+        }
+        state.processes[process].touched = touched;
         // What was read decides what comes next.
         if let Some(copy) = copy.filter(|_| !writes) {
             super::image::read_payload(copy.address(), len, |word| state.hears(process, word));

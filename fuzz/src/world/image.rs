@@ -94,14 +94,16 @@ pub(crate) fn word(region: &Region, content: u32, number: usize) -> &AtomicU64 {
     unsafe { &*start.as_ptr().cast::<AtomicU64>().wrapping_add(number) }
 }
 
-/// The first half of a word of a section of a region.
+/// A word of four bytes of a section of a region: one in each eight bytes.
 ///
 /// # Panics
 ///
 /// When the section has no such word.
-pub(crate) fn half(region: &Region, content: u32, number: usize) -> &AtomicU32 {
-    // SAFETY: four bytes of the section, aligned to eight; any value is one of theirs.
-    unsafe { &*core::ptr::from_ref(word(region, content, number)).cast::<AtomicU32>() }
+pub(crate) fn futex(region: &Region, content: u32, number: usize) -> &AtomicU32 {
+    let (start, len) = region.section(content).expect("the scenario's region has such a section");
+    assert!((number + 1) * 8 <= len, "futex {number} of {}", len / 8);
+    // SAFETY: within the section (asserted), page-aligned, mapped while the region lives.
+    unsafe { &*start.as_ptr().cast::<AtomicU32>().wrapping_add(number * 2) }
 }
 
 /// An eventcount in a word of a section of a region.

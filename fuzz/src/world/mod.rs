@@ -45,7 +45,8 @@ use std::sync::{Arc, Once};
 
 /// Who decides.
 pub(crate) trait Chooser {
-    /// Picks one of the state's options, of which there are at least two; `None` ends the run here.
+    /// Picks one of the state's options; `None` ends the run here. Of one alone it is asked only where somebody waits in a call
+    /// that must not wait.
     fn choose(&mut self, state: &mut State) -> Option<usize>;
 }
 
@@ -281,11 +282,16 @@ impl World {
         {
             let mut state = self.state.borrow_mut();
             let process = state.current;
-            if state.reduces && state.is_own(process, pending) {
+            let goes_on = state.reduces && state.steps < state.bounds.steps;
+            if goes_on && state.is_own(process, pending) {
                 state.steps += 1;
                 state.processes[process].steps += 1;
                 state.hears(process, 0);
                 return Move::Step { process: process as u8, stale: 0 };
+            }
+            if goes_on && state.is_private(process, pending) {
+                // To die before it is all that may happen instead.
+                state.alone = Some(process);
             }
         }
         self.point(pending)
@@ -340,7 +346,8 @@ impl World {
                     state.fail(failure);
                     return None;
                 }
-                1 => 0,
+                // Whoever searches must hear of one who waits where nobody should.
+                1 if !state.tries_in_vain() => 0,
                 _ => match self.chooser.borrow_mut().choose(&mut state) {
                     Some(option) => option,
                     None => {

@@ -84,8 +84,10 @@ pub(crate) struct Proc {
     pub(crate) timed_out: bool,
     /// Everything that it was told so far.
     pub(crate) heard: Digest,
-    /// The payload that it has touched so far: all that is left of it when it is dead, beside its words.
+    /// What it did to payload so far: it stays when the process is dead.
     pub(crate) touched: Digest,
+    /// Each word that it looked at since it last spun, and the message that it saw first.
+    pub(crate) looked: Vec<(usize, u32)>,
     pub(crate) call: Option<InCall>,
     /// Calls that have ended.
     pub(crate) calls: u32,
@@ -238,6 +240,8 @@ pub(crate) struct State {
     pub(crate) to_expect: Option<VecDeque<Move>>,
     pub(crate) expected: Option<VecDeque<Move>>,
     idle: u32,
+    /// Can nothing happen now but that time passes?
+    nobody_can: bool,
     /// Did anything happen that was not the processes' own doing?
     pub(crate) is_disturbed: bool,
     pub(crate) options: Vec<Move>,
@@ -280,6 +284,7 @@ impl State {
             to_expect: None,
             expected: None,
             idle: 0,
+            nobody_can: false,
             is_disturbed: false,
             options: Vec::new(),
             granted: Move::End,
@@ -345,6 +350,7 @@ impl State {
             timed_out: false,
             heard: part(body as u64, u64::from(incarnation)),
             touched: 0,
+            looked: Vec::new(),
             call: None,
             calls: 0,
             steps: 0,
@@ -352,6 +358,29 @@ impl State {
         });
         self.kernel.add_process();
         Some(self.processes.len() - 1)
+    }
+
+    /// A process looks at a message of a word, and does not change it.
+    #[inline]
+    pub(crate) fn looked(&mut self, process: usize, word: usize, message: u32) {
+        let looked = &mut self.processes[process].looked;
+        if !looked.iter().any(|&(known, _)| known == word) {
+            looked.push((word, message));
+        }
+    }
+
+    /// How many stores had been made when whoever spins now looked: if it would see something else by now, it need not wait
+    /// for another one.
+    pub(crate) fn spins(&mut self, process: usize) -> Pending {
+        let looked = core::mem::take(&mut self.processes[process].looked);
+        let is_old = looked.iter().any(|&(word, message)| self.memory.newest(word) != message);
+        Pending::Spin { stores: if is_old { u64::MAX } else { self.stores } }
+    }
+
+    /// Is anybody waiting in a call that must not wait?
+    pub(crate) fn tries_in_vain(&self) -> bool {
+        let tries = |entry: &Proc| entry.call.is_some_and(|call| call.ends_alone && call.until.is_none());
+        (0..self.processes.len()).any(|process| tries(&self.processes[process]) && self.is_blocked(process))
     }
 
     /// A process is told something: from here on it may act on it.
@@ -473,6 +502,7 @@ impl State {
         for at in 0..count {
             self.find_variants(order(at), &mut options);
         }
+        self.nobody_can = ready == 0;
         if ready == 0 {
             self.find_time(&mut options);
         }
@@ -685,7 +715,7 @@ impl State {
 
     /// Time passes, until a sleeper's moment has come or a spinner has waited a while.
     fn pass(&mut self, process: usize) {
-        let is_idle = !self.options.iter().any(|option| option.is_due());
+        let is_idle = self.nobody_can;
         let until = match self.processes[process].pending {
             Pending::Asleep { until: Some(until) } => until,
             _ => self.kernel.clock + SPIN_PASSES,
@@ -717,7 +747,12 @@ impl State {
         if is_asleep {
             self.wake_process(process, true);
         } else {
-            self.processes[process].pending = Pending::Step;
+            // It passes for all who spin: if one alone looked again, the others would wait for it for ever.
+            for entry in &mut self.processes {
+                if entry.status == Status::Running && matches!(entry.pending, Pending::Spin { .. }) {
+                    entry.pending = Pending::Step;
+                }
+            }
         }
     }
 
@@ -733,8 +768,15 @@ impl State {
         self.processes.iter().filter(waits).map(told).collect()
     }
 
-    /// Is what the process that runs is about to do nobody else's matter?
+    /// Is what the process that runs is about to do nobody else's matter? A store is, if its process cannot be killed before
+    /// it: the end may tell.
     pub(crate) fn is_own(&self, process: usize, pending: Pending) -> bool {
+        let is_load = matches!(pending, Pending::Load { .. });
+        (is_load || self.left.kills == 0) && self.is_private(process, pending)
+    }
+
+    /// Can no other process tell it, or change it?
+    pub(crate) fn is_private(&self, process: usize, pending: Pending) -> bool {
         match pending {
             Pending::Load { word } => self.places.is_own(word, process, false),
             Pending::Store { word } => self.places.is_own(word, process, true),
