@@ -332,7 +332,10 @@ pub(super) fn exhaustive(explorer: &Explorer, scenario: &Rc<Scenario>) -> Report
 fn told(explorer: &Explorer, scenario: &Rc<Scenario>, world: &World, alone: Option<u8>) -> Found {
     let failure = world.state.borrow_mut().failure.take().expect("a run that failed");
     let moves = world.state.borrow().moves.clone();
-    let places = core::mem::take(&mut world.state.borrow_mut().places);
+    let mut places = core::mem::take(&mut world.state.borrow_mut().places);
+    if !world.state.borrow().reduces {
+        places.assume_nothing();
+    }
     let token = super::replay::guided(explorer, scenario, moves, places, alone);
     Found { failure, token }
 }
