@@ -65,6 +65,8 @@ pub struct Scenario {
     pub(crate) outcome: Option<Box<Outcome>>,
     pub(crate) wakes_are_due: bool,
     pub(crate) scribbles: Vec<u64>,
+    /// Words of a region of [`Scenario::words`].
+    pub(crate) words: usize,
 }
 
 impl Debug for Scenario {
@@ -90,6 +92,7 @@ impl Scenario {
             outcome: None,
             wakes_are_due: false,
             scribbles: Vec::new(),
+            words: 0,
         }
     }
 
@@ -104,6 +107,7 @@ impl Scenario {
     #[must_use]
     pub fn region(mut self, make: impl Fn() -> Region + 'static) -> Self {
         self.region = Some(Box::new(make));
+        self.words = 0;
         self
     }
 
@@ -111,12 +115,13 @@ impl Scenario {
     /// [`Process::get`].
     #[must_use]
     pub fn words(self, count: usize) -> Self {
-        self.region(move || {
+        let with = self.region(move || {
             let bytes = count as u64 * 8;
             let blueprint =
                 Blueprint::new(1, 1).section(WORDS, bytes).and_then(|with| with.section(CELLS, bytes));
             Region::anonymous(&blueprint.expect("room for a few words")).expect("a region of a few pages")
-        })
+        });
+        Self { words: count, ..with }
     }
 
     /// A process.
@@ -290,9 +295,15 @@ impl Process {
     }
 
     fn called<R>(&self, entered: InCall, call: impl FnOnce() -> R) -> R {
-        self.world.state.borrow_mut().processes[self.number].call = Some(entered);
+        {
+            let mut state = self.world.state.borrow_mut();
+            state.processes[self.number].call = Some(entered);
+            state.tell(Some(self.number), None, None, |_| format!("calls {}", entered.name));
+        }
         let answer = call();
         let mut state = self.world.state.borrow_mut();
+        // The run may be over: then stacks are unwound, and nobody looks.
+        state.tell(Some(self.number), None, None, |_| format!("{} returns", entered.name));
         let process = &mut state.processes[self.number];
         (process.call, process.calls) = (None, process.calls + 1);
         answer
