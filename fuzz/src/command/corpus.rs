@@ -93,7 +93,7 @@ impl Corpus {
         fs::create_dir_all(&self.folder).map_err(|error| at(&self.folder, &error))?;
         let file = OpenOptions::new().create(true).append(true).open(&path);
         let mut file = file.map_err(|error| at(&path, &error))?;
-        let wrong = found.failure.to_string().replace('\n', " ");
+        let wrong = super::in_a_line(&found.failure);
         file.write_all(format!("# {wrong}\n{line}\n").as_bytes()).map_err(|error| at(&path, &error))?;
         Ok(path)
     }

@@ -22,6 +22,7 @@ mod run;
 
 use crate::protocols::Entry;
 use crate::token::Token;
+use crate::world::Failure;
 use arguments::Arguments;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -196,6 +197,11 @@ fn help_of(verb: &Verb, bench: &Bench<'_>) -> Outcome {
 /// The name of a program, without its folder.
 fn name_of(program: &str) -> &str {
     program.rsplit('/').next().unwrap_or(program)
+}
+
+/// A failure in one line, whatever was said in several.
+fn in_a_line(failure: &Failure) -> String {
+    failure.to_string().lines().map(str::trim).collect::<Vec<_>>().join(" ")
 }
 
 /// A number that was not there before.

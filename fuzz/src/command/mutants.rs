@@ -51,7 +51,12 @@ fn print(fate: &Fate) -> io::Result<()> {
     let mut output = io::stdout().lock();
     match &fate.killed_by {
         Some((scenario, failure)) => {
-            writeln!(output, "killed    {}\n          by {scenario}: {failure}", fate.mutant)
+            writeln!(
+                output,
+                "killed    {}\n          by {scenario}: {}",
+                fate.mutant,
+                super::in_a_line(failure)
+            )
         }
         None => {
             let cut = if fate.is_complete { "" } else { " (some not explored to the end)" };
