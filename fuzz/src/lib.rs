@@ -9,7 +9,9 @@
 //!      │ a failure
 //!      ▼
 //!   Token             the run in one line                               token.rs
-//!      │ replay, shrink, explain
+//!      │ replay, shrink, explain                                       explore/, explain.rs
+//!      ▼
+//!   command_line      all this for a list of scenarios, yours too     command/
 //! ```
 //!
 //! The code under test is the ordinary code over ordinary handles. It goes through the door of `ringway-shm`, whose hooks
@@ -17,6 +19,8 @@
 
 #![deny(unsafe_code)]
 
+mod command;
+pub mod equivalent;
 mod explain;
 mod explore;
 pub mod linear;
@@ -29,10 +33,12 @@ mod trace;
 mod world;
 pub mod zoo;
 
+pub use command::command_line;
 pub use explain::explain;
 pub use explore::{Explorer, Found, Limits, LongestCall, Report, Way, explore, shrink};
 pub use memory::{PROCESSES_MAX, WORDS_MAX};
 pub use mutate::{Fate, Mutant, mutate};
+pub use protocols::Entry;
 pub use scenario::{Bell, End, Futex, Moment, Process, Scenario, Word};
 pub use token::{Token, TokenError};
 pub use trace::{Event, What, trace};

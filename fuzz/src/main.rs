@@ -1,39 +1,33 @@
-//! `ringway-fuzz`: shows what Ringway's calls do to shared memory.
+//! `ringway-fuzz`: explores Ringway's own protocols, and shows what its calls do to shared memory.
 
 #![forbid(unsafe_code)]
 
 use ringway::{Config, bytes, slots};
-use ringway_fuzz::{Event, trace};
+use ringway_fuzz::{Event, command_line, protocols, trace};
 use std::error::Error;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-const HELP: &str = "\
-ringway-fuzz: looks through the door between Ringway and the machine
+const TITLE: &str = "\
+ringway-fuzz: explores every interleaving, stale read and kill of Ringway's protocols
 
-usage: ringway-fuzz trace    each step of making a ring, sending and receiving: operation, place, ordering, source line
-       ringway-fuzz --help   this text
-";
+Besides the verbs below, `trace` shows each step of making a ring, sending and receiving: operation, place, ordering,
+source line.";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        ["trace"] => match show() {
+    if arguments == ["trace"] {
+        return match show() {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 eprintln!("ringway-fuzz: {error}");
                 ExitCode::FAILURE
             }
-        },
-        [] | ["--help" | "-h" | "help"] => {
-            print!("{HELP}");
-            ExitCode::SUCCESS
-        }
-        _ => {
-            eprint!("ringway-fuzz: unknown arguments {arguments:?}\n\n{HELP}");
-            ExitCode::from(2)
-        }
+        };
     }
+    let mut entries = protocols::all();
+    entries.push(protocols::planted::entry());
+    command_line(TITLE, entries)
 }
 
 /// Traces the life of a byte ring and of a ring of slots.

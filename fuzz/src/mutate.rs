@@ -7,7 +7,7 @@
 //!   survives  nobody failed: the ordering is not needed, or the scenarios do not show why it is
 //! ```
 
-use crate::explore::{Explorer, Limits};
+use crate::explore::{Explorer, Limits, Report};
 use crate::protocols::Entry;
 use crate::world::{Failure, Order, Site, Use, Weakening};
 use core::fmt;
@@ -108,19 +108,34 @@ pub struct Fate {
     pub killed_by: Option<(String, Failure)>,
     /// The scenarios that come by its line.
     pub tried: Vec<String>,
+    /// Was each of them explored to its end? One that survives might otherwise still have been killed.
+    pub is_complete: bool,
 }
 
-/// Weakens every ordering that the scenarios come by, one at a time; `tell` hears of each as it is known.
+/// Weakens every ordering that the scenarios come by and that is `wanted`, one at a time; `tell` hears of each as it is
+/// known, with how many were done and how many there are.
 ///
 /// Each scenario is explored for `time` at most, once to learn its lines and once for each mutant on one of them.
-pub fn mutate(entries: &[Entry], time: Duration, mut tell: impl FnMut(&Fate, usize, usize)) -> Vec<Fate> {
+///
+/// # Errors
+///
+/// The report of a scenario that fails as it is: it would seem to kill every mutant.
+pub fn mutate(
+    entries: &[Entry],
+    time: Duration,
+    wanted: impl Fn(&Mutant) -> bool,
+    mut tell: impl FnMut(&Fate, usize, usize),
+) -> Result<Vec<Fate>, Box<Report>> {
     let limits = Limits { time, ..Limits::default() };
     let mut mutants: BTreeSet<Mutant> = BTreeSet::new();
     let mut visits: BTreeMap<Site, Vec<(Duration, usize)>> = BTreeMap::new();
     for (number, entry) in entries.iter().enumerate() {
         let report = Explorer::new(entry.bounds).limits(limits).collecting().exhaustive(&entry.scenario);
+        if report.found.is_some() {
+            return Err(Box::new(report));
+        }
         for (&site, &was) in &report.sites {
-            mutants.extend(mutants_of(site, was));
+            mutants.extend(mutants_of(site, was).into_iter().filter(&wanted));
             visits.entry(site).or_default().push((report.elapsed, number));
         }
     }
@@ -129,12 +144,13 @@ pub fn mutate(entries: &[Entry], time: Duration, mut tell: impl FnMut(&Fate, usi
     let count = mutants.len();
     let mut fates = Vec::new();
     for (done, mutant) in mutants.into_iter().enumerate() {
-        let mut fate = Fate { mutant, killed_by: None, tried: Vec::new() };
+        let mut fate = Fate { mutant, killed_by: None, tried: Vec::new(), is_complete: true };
         for &(_, number) in &visits[&mutant.0.site] {
             let entry = &entries[number];
             fate.tried.push(entry.scenario.name().to_owned());
             let explorer = Explorer::new(entry.bounds).limits(limits).weakened(mutant.0);
             let report = explorer.exhaustive(&entry.scenario);
+            fate.is_complete &= report.is_complete;
             if let Some(found) = report.found {
                 fate.killed_by = Some((entry.scenario.name().to_owned(), found.failure));
                 break;
@@ -143,5 +159,5 @@ pub fn mutate(entries: &[Entry], time: Duration, mut tell: impl FnMut(&Fate, usi
         tell(&fate, done + 1, count);
         fates.push(fate);
     }
-    fates
+    Ok(fates)
 }

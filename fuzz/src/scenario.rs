@@ -68,6 +68,8 @@ pub struct Scenario {
     pub(crate) outcome: Option<Box<Outcome>>,
     pub(crate) wakes_are_due: bool,
     pub(crate) hostile: Option<Hostile>,
+    /// Words of a region of [`Scenario::words`].
+    pub(crate) words: usize,
 }
 
 impl Debug for Scenario {
@@ -93,6 +95,7 @@ impl Scenario {
             outcome: None,
             wakes_are_due: false,
             hostile: None,
+            words: 0,
         }
     }
 
@@ -107,6 +110,7 @@ impl Scenario {
     #[must_use]
     pub fn region(mut self, make: impl Fn() -> Region + 'static) -> Self {
         self.region = Some(Box::new(make));
+        self.words = 0;
         self
     }
 
@@ -114,14 +118,15 @@ impl Scenario {
     /// [`Process::get`], [`Process::futex`].
     #[must_use]
     pub fn words(self, count: usize) -> Self {
-        self.region(move || {
+        let with = self.region(move || {
             let bytes = count as u64 * 8;
             let blueprint = Blueprint::new(1, 1)
                 .section(WORDS, bytes)
                 .and_then(|with| with.section(CELLS, bytes))
                 .and_then(|with| with.section(FUTEXES, bytes));
             Region::anonymous(&blueprint.expect("room for a few words")).expect("a region of a few pages")
-        })
+        });
+        Self { words: count, ..with }
     }
 
     /// A process.
@@ -316,9 +321,15 @@ impl Process {
     }
 
     fn called<R>(&self, entered: InCall, call: impl FnOnce() -> R) -> R {
-        self.world.state.borrow_mut().processes[self.number].call = Some(entered);
+        {
+            let mut state = self.world.state.borrow_mut();
+            state.processes[self.number].call = Some(entered);
+            state.tell(Some(self.number), None, None, |_| format!("calls {}", entered.name));
+        }
         let answer = call();
         let mut state = self.world.state.borrow_mut();
+        // The run may be over: then stacks are unwound, and nobody looks.
+        state.tell(Some(self.number), None, None, |_| format!("{} returns", entered.name));
         let process = &mut state.processes[self.number];
         (process.call, process.calls) = (None, process.calls + 1);
         answer

@@ -49,6 +49,16 @@ pub struct Found {
     pub token: Token,
 }
 
+/// Who hears how far an exploration has come.
+#[derive(Clone)]
+struct Listener(Rc<dyn Fn(&Report)>);
+
+impl std::fmt::Debug for Listener {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Listener")
+    }
+}
+
 /// The call that took the most steps of its own when nobody else ran.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LongestCall {
@@ -65,6 +75,8 @@ pub struct Report {
     pub scenario: String,
     /// Within which bounds.
     pub bounds: Option<Bounds>,
+    /// Of runs by chance: where chance began.
+    pub seed: Option<u64>,
     /// Runs, from the beginning to the end or to a state that was known.
     pub runs: u64,
     /// Steps taken in them.
@@ -119,8 +131,15 @@ impl std::fmt::Display for Report {
         if let Some(longest) = &self.longest {
             write!(f, "  longest call alone: {} in {} steps", longest.call, longest.steps)?;
         }
+        if let Some(seed) = self.seed {
+            write!(f, "  seed {seed}")?;
+        }
         match &self.found {
-            Some(found) => write!(f, "\n    {}\n    {}", found.failure, found.token),
+            Some(found) => {
+                let wrong = found.failure.to_string().replace('\n', "\n    ");
+                write!(f, "\n    {wrong}\n    token: {}", found.token)
+            }
+            None if self.seed.is_some() => Ok(()),
             None if !self.is_complete => write!(f, "  (not complete)"),
             None => Ok(()),
         }
@@ -138,6 +157,21 @@ pub fn explore(scenario: &Rc<Scenario>, bounds: Bounds) -> Report {
 }
 
 /// Explores runs of scenarios.
+///
+/// # Examples
+///
+/// ```
+/// use ringway_fuzz::{Bounds, Explorer, Scenario, Way};
+/// use ringway_shm::primitive::Ordering::Relaxed;
+/// use std::rc::Rc;
+///
+/// let scenario = Scenario::new("adders").words(1);
+/// let scenario = scenario.process("ann", |me| _ = me.word(0).fetch_add(1, Relaxed));
+/// let scenario = Rc::new(scenario.process("bob", |me| _ = me.word(0).fetch_add(1, Relaxed)));
+/// let explorer = Explorer::new(Bounds::WEAK.kills(1)).telling(|report| eprintln!("{report}"));
+/// assert!(explorer.exhaustive(&scenario).is_complete);
+/// assert_eq!(explorer.random(&scenario, Way::Uniform, 7, 100).runs, 100);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Explorer {
     bounds: Bounds,
@@ -145,19 +179,28 @@ pub struct Explorer {
     weakening: Option<Weakening>,
     reduces: bool,
     collects: bool,
+    listener: Option<Listener>,
 }
 
 impl Explorer {
     /// Within these bounds, and the usual limits.
     #[must_use]
     pub fn new(bounds: Bounds) -> Self {
-        Self { bounds, limits: Limits::default(), weakening: None, reduces: true, collects: false }
+        let limits = Limits::default();
+        Self { bounds, limits, weakening: None, reduces: true, collects: false, listener: None }
     }
 
     /// Only so far.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// Tells how far an exploration has come, some times a second: a report that is not complete.
+    #[must_use]
+    pub fn telling(mut self, tell: impl Fn(&Report) + 'static) -> Self {
+        self.listener = Some(Listener(Rc::new(tell)));
         self
     }
 
@@ -227,21 +270,36 @@ fn collect(world: &World, scenario: &Scenario, ended: Ended, report: &mut Report
     }
 }
 
+/// How often somebody hears how far it is.
+const TELL_EACH: Duration = Duration::from_millis(200);
+
 /// A clock for limits that is not looked at too often.
-struct Patience {
+struct Patience<'a> {
     began: Instant,
     limit: Duration,
     asked: u32,
+    listener: Option<&'a Listener>,
+    told: Instant,
 }
 
-impl Patience {
-    fn new(limit: Duration) -> Self {
-        Self { began: Instant::now(), limit, asked: 0 }
+impl<'a> Patience<'a> {
+    fn new(explorer: &'a Explorer) -> Self {
+        let (began, listener) = (Instant::now(), explorer.listener.as_ref());
+        Self { began, limit: explorer.limits.time, asked: 0, listener, told: began }
     }
 
-    fn is_over(&mut self) -> bool {
+    /// Asked after each run.
+    fn is_over(&mut self, report: &mut Report) -> bool {
         self.asked += 1;
-        self.asked.is_multiple_of(64) && self.began.elapsed() > self.limit
+        if !self.asked.is_multiple_of(64) {
+            return false;
+        }
+        report.elapsed = self.began.elapsed();
+        if let Some(listener) = self.listener.filter(|_| self.told.elapsed() > TELL_EACH) {
+            (listener.0)(report);
+            self.told = Instant::now();
+        }
+        report.elapsed > self.limit
     }
 }
 

@@ -152,7 +152,8 @@ impl Chooser for Hand {
 
 pub(super) fn random(explorer: &Explorer, scenario: &Rc<Scenario>, way: Way, seed: u64, runs: u64) -> Report {
     let mut report = explorer.report(scenario);
-    let mut patience = Patience::new(explorer.limits.time);
+    report.seed = Some(seed);
+    let mut patience = Patience::new(explorer);
     let chance = Rc::new(RefCell::new(Chance::new(way)));
     let world = World::new(scenario, explorer.bounds, Box::new(Hand(Rc::clone(&chance))));
     world.state.borrow_mut().weakening = explorer.weakening;
@@ -171,7 +172,7 @@ pub(super) fn random(explorer: &Explorer, scenario: &Rc<Scenario>, way: Way, see
             break;
         }
         collect(&world, scenario, ended, &mut report);
-        if patience.is_over() {
+        if patience.is_over(&mut report) {
             break;
         }
     }

@@ -17,6 +17,9 @@ pub(super) struct Replay {
     wraps: bool,
     at: usize,
     check: u32,
+    /// What the check is to come to when the choices have been made, and whether it did.
+    expected: u32,
+    is_known: bool,
     /// Those that were really made.
     made: Vec<u16>,
     /// Who runs alone after them.
@@ -30,14 +33,31 @@ impl Replay {
     }
 
     pub(super) fn of_token(token: &Token) -> Self {
-        Self { alone: token.alone.map(usize::from), ..Self::of_choices(token.choices.clone()) }
+        let alone = token.alone.map(usize::from);
+        Self { alone, expected: token.check, ..Self::of_choices(token.choices.clone()) }
     }
 
     fn of_choices(choices: Vec<u16>) -> Self {
-        Self { choices, wraps: false, at: 0, check: 0, made: Vec::new(), alone: None, alone_since: None }
+        Self {
+            choices,
+            wraps: false,
+            at: 0,
+            check: 0,
+            expected: 0,
+            is_known: false,
+            made: Vec::new(),
+            alone: None,
+            alone_since: None,
+        }
+    }
+
+    /// Knows the run again if it is the token's so far. (A run that does not fail any more goes on where the token's ended.)
+    fn recognize(&mut self) {
+        self.is_known |= self.at >= self.choices.len() && self.check == self.expected;
     }
 
     fn choose(&mut self, state: &mut State) -> Option<usize> {
+        self.recognize();
         let options = state.options.len();
         let wanted = self.choices.get(self.at).copied();
         self.at += 1;
@@ -82,6 +102,8 @@ impl Chooser for Hand {
 pub(crate) struct Replayed {
     pub(crate) found: Option<Found>,
     pub(crate) trace: Trace,
+    /// Is it the token's run? Otherwise the scenario or what it runs has changed since.
+    pub(crate) is_known: bool,
 }
 
 pub(super) fn once(explorer: &Explorer, scenario: &Rc<Scenario>, replay: Replay, traced: bool) -> Replayed {
@@ -93,13 +115,14 @@ pub(super) fn once(explorer: &Explorer, scenario: &Rc<Scenario>, replay: Replay,
     world.run();
     drop(installed);
     let mut state = world.state.borrow_mut();
-    let replay = replay.borrow();
+    let mut replay = replay.borrow_mut();
+    replay.recognize();
     let alone = replay.alone.map(|process| process as u8);
     let found = state.failure.take().map(|failure| {
         let token = explorer.token(scenario, &replay.made, alone, replay.check);
         Found { failure, token }
     });
-    Replayed { found, trace: state.trace.take().unwrap_or_default() }
+    Replayed { found, trace: state.trace.take().unwrap_or_default(), is_known: replay.is_known }
 }
 
 /// Repeats what happened in a reduced run, as one that is not reduced.

@@ -257,7 +257,7 @@ fn waiting(state: &State) -> u8 {
 
 pub(super) fn exhaustive(explorer: &Explorer, scenario: &Rc<Scenario>) -> Report {
     let mut report = explorer.report(scenario);
-    let mut patience = Patience::new(explorer.limits.time);
+    let mut patience = Patience::new(explorer);
     let search = Rc::new(RefCell::new(Search::default()));
     let width = scenario.bodies.len() + usize::from(explorer.bounds.restarts);
     search.borrow_mut().width = width;
@@ -297,7 +297,9 @@ pub(super) fn exhaustive(explorer: &Explorer, scenario: &Rc<Scenario>) -> Report
             report.is_complete = true;
             break;
         }
-        if search.borrow().nodes.len() > explorer.limits.states || patience.is_over() {
+        let states = search.borrow().nodes.len();
+        report.states = states as u64;
+        if states > explorer.limits.states || patience.is_over(&mut report) {
             break;
         }
     }

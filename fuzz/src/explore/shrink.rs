@@ -61,8 +61,8 @@ impl Smaller<'_> {
     /// Takes the token's run if it fails in the same way at no greater cost.
     fn take(&mut self, token: Token) -> bool {
         let Some(mut found) = replay(self.scenario, &token, false).found else { return false };
-        // What comes after the last choice that matters need not be said.
-        while found.token.choices.last() == Some(&0) {
+        // What comes after the last choice that matters need not be said, unless it says from where on somebody runs alone.
+        while found.token.alone.is_none() && found.token.choices.last() == Some(&0) {
             found.token.choices.pop();
         }
         let is_smaller = found.failure.sort() == self.sort && cost(&found.token) <= cost(&self.found.token);

@@ -10,7 +10,7 @@ use super::image::write_word;
 use super::kernel::file_id;
 use super::moves::Move;
 use super::places::Spot;
-use super::state::{PAYLOAD_FROM, Pending, Site, State, Use, Weakening};
+use super::state::{PAYLOAD_FROM, Pending, STALE, Site, State, Use, Weakening};
 use crate::memory::{Race, Read, mix, part};
 use ringway_shm::primitive::Ordering;
 use ringway_shm::primitive::kernel::{Call, Wake, Watched};
@@ -481,15 +481,18 @@ impl State {
     }
 
     fn told_of_read(&self, deed: &str, word: usize, order: Ordering, read: &Read) -> String {
-        let mut text = format!("{deed} {order:?} at {}: {:#x}", self.told_of_word(word), read.value);
-        let written = |by: Option<(u8, u32)>| match by {
-            Some((process, step)) => format!("{} at step {step}", self.name(usize::from(process))),
-            None => "nobody in this run".to_owned(),
+        let from = match read.by {
+            Some((_, step)) => format!("of step {step}"),
+            None => "of the start".to_owned(),
         };
-        let _ = write!(text, ", written by {}", written(read.by));
+        let place = self.told_of_word(word);
+        let mut text = format!("{deed} {order:?} at {place}: {:#x} {from}", read.value);
         if read.by != read.newest.1 {
             let (value, by) = read.newest;
-            let _ = write!(text, "; STALE: the newest is {value:#x}, by {}", written(by));
+            let _ = write!(text, "{STALE}the newest is {value:#x}");
+            if let Some((process, step)) = by {
+                let _ = write!(text, ", by {} at step {step}", self.name(usize::from(process)));
+            }
         }
         text
     }

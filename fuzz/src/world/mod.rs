@@ -29,7 +29,7 @@ pub use failure::Failure;
 pub use moves::{Bounds, Move};
 pub(crate) use places::Places;
 pub use state::Note;
-pub(crate) use state::{Event, Hostile, InCall, Order, Site, State, Status, Use, Weakening};
+pub(crate) use state::{Event, Hostile, InCall, Order, STALE, Site, State, Status, Use, Weakening};
 
 use crate::scenario::{Process, Scenario};
 use image::Image;

@@ -128,6 +128,9 @@ pub(crate) struct Operation {
     pub(crate) killed: Option<u64>,
 }
 
+/// What comes before the newest value in the text of a read that did not see it.
+pub(crate) const STALE: &str = "; STALE: ";
+
 /// One step as people are told of it.
 #[derive(Clone, Debug)]
 pub(crate) struct Event {
@@ -400,6 +403,7 @@ impl State {
 
     pub(crate) fn note(&mut self, process: usize, label: &'static str, value: u64) {
         self.notes.push(Note { process, label, value });
+        self.tell(Some(process), None, None, |_| format!("notes {label} {value:#x}"));
         // In order for each label.
         let count = self.notes.iter().filter(|note| note.label == label).count() as u64;
         let mut digest = part(count, value);
