@@ -66,7 +66,8 @@ pub struct Scenario {
     pub(crate) always: Vec<Box<AtMoment>>,
     pub(crate) ends: Vec<Box<AtEnd>>,
     pub(crate) outcome: Option<Box<Outcome>>,
-    pub(crate) wakes_are_due: bool,
+    pub(crate) wakes_are_due: Option<Duration>,
+    pub(crate) unfenced: Vec<String>,
     pub(crate) hostile: Option<Hostile>,
     /// Words of a region of [`Scenario::words`].
     pub(crate) words: usize,
@@ -93,7 +94,8 @@ impl Scenario {
             always: Vec::new(),
             ends: Vec::new(),
             outcome: None,
-            wakes_are_due: false,
+            wakes_are_due: None,
+            unfenced: Vec::new(),
             hostile: None,
             words: 0,
         }
@@ -177,8 +179,21 @@ impl Scenario {
     /// A sleep is to be ended by a wake-up: as long as nothing was killed, stopped or made to fail, one that only its own time
     /// ends is a failure.
     #[must_use]
-    pub fn wakes_are_due(mut self) -> Self {
-        self.wakes_are_due = true;
+    pub fn wakes_are_due(self) -> Self {
+        self.wakes_are_due_beyond(Duration::ZERO)
+    }
+
+    /// The same, of sleeps longer than this: shorter ones may be meant to end by their time.
+    #[must_use]
+    pub fn wakes_are_due_beyond(mut self, longest: Duration) -> Self {
+        self.wakes_are_due = Some(longest);
+        self
+    }
+
+    /// The kernel refuses the heavy fences of a process, and does not let those of others reach it, as in a sandbox.
+    #[must_use]
+    pub fn refuses_heavy_fences(mut self, process: impl Into<String>) -> Self {
+        self.unfenced.push(process.into());
         self
     }
 

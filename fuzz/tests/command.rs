@@ -75,14 +75,14 @@ fn every_verb_has_help() {
 #[test]
 fn a_scenario_that_is_well_is_told_in_a_line() {
     let folder = Folder::new("well");
-    let said = folder.run(&["run", "slots-wait1", "--json", "report.json"]);
+    let said = folder.run(&["run", "slots-try", "--json", "report.json"]);
     assert_eq!((said.status, said.out.lines().count()), (Some(0), 1), "{said:?}");
-    assert!(said.out.starts_with("slots-wait1 ") && !said.out.contains("not complete"), "{said:?}");
+    assert!(said.out.starts_with("slots-try ") && !said.out.contains("not complete"), "{said:?}");
     let json = std::fs::read_to_string(folder.0.join("report.json")).unwrap();
-    assert!(json.contains(r#""scenario": "slots-wait1", "bounds": "weak""#), "{json}");
+    assert!(json.contains(r#""scenario": "slots-try", "bounds": "weak""#), "{json}");
     assert!(!folder.0.join("fuzz-corpus").exists(), "nothing was found");
     for way in ["uniform", "priorities"] {
-        let said = folder.run(&["run", "slots-wait1", "--strategy", way, "--runs", "50", "--seed=7"]);
+        let said = folder.run(&["run", "slots-try", "--strategy", way, "--runs", "50", "--seed=7"]);
         assert_eq!((said.status, said.out.contains("seed 7")), (Some(0), true), "{said:?}");
     }
 }
@@ -98,7 +98,7 @@ fn what_fails_is_told_kept_and_run_again() {
     let again = folder.run(&["run", "planted"]);
     assert!(again.status == Some(1) && again.out.contains("corpus: 0 well, 1 failing, 0 stale"), "{again:?}");
     // It is not there without its name, and so is not what it was kept for.
-    let others = folder.run(&["run", "slots-wait1"]);
+    let others = folder.run(&["run", "slots-try"]);
     assert_eq!(others.status, Some(0), "{others:?}");
 
     let replayed = folder.run(&["replay", &token]);
@@ -118,9 +118,9 @@ fn what_fails_is_told_kept_and_run_again() {
 fn a_token_that_means_nothing_any_more_is_stale() {
     let folder = Folder::new("stale");
     std::fs::create_dir(folder.0.join("kept")).unwrap();
-    let lines = "# of long ago\ngone~weak~0.1~00000000\nslots-wait1~weak~0.1-9.1~12345678\nrubbish\n";
+    let lines = "# of long ago\ngone~weak~0.1~00000000\nslots-try~weak~0.1-9.1~12345678\nrubbish\n";
     std::fs::write(folder.0.join("kept/old"), lines).unwrap();
-    let said = folder.run(&["run", "slots-wait1", "--corpus", "kept"]);
+    let said = folder.run(&["run", "slots-try", "--corpus", "kept"]);
     assert_eq!(said.status, Some(0), "{said:?}");
     assert!(said.out.contains("corpus: 0 well, 0 failing, 3 stale"), "{said:?}");
     for why in ["there is no such scenario", "has changed since", "not a token"] {
@@ -154,7 +154,7 @@ fn what_cannot_be_meant_is_said_and_the_status_is_2() {
 #[test]
 fn deep_writes_a_line_into_its_log() {
     let folder = Folder::new("deep");
-    let said = folder.run(&["deep", "--minutes", "0.02", "slots-wait1", "--seed", "5", "--log", "log"]);
+    let said = folder.run(&["deep", "--minutes", "0.02", "slots-try", "--seed", "5", "--log", "log"]);
     assert_eq!(said.status, Some(0), "{said:?}");
     let log = std::fs::read_to_string(folder.0.join("log")).unwrap();
     assert!(log.lines().count() == 1 && log.contains("seed 5,") && log.contains(" 0 failures"), "{log}");
@@ -163,7 +163,7 @@ fn deep_writes_a_line_into_its_log() {
 #[test]
 fn mutants_are_told_with_their_fate() {
     let folder = Folder::new("mutate");
-    let said = folder.run(&["mutate", "slots-wait1", "--file", "ring/src/cursor.rs"]);
+    let said = folder.run(&["mutate", "slots-try", "--file", "ring/src/cursor.rs"]);
     assert!(matches!(said.status, Some(0 | 1)) && said.err.is_empty(), "{said:?}");
     assert!(said.out.contains("killed    ring/src/cursor.rs:"), "{said:?}");
     assert!(said.out.lines().last().unwrap().contains(" mutants: "), "{said:?}");

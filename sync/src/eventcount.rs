@@ -131,13 +131,13 @@ impl EventCount {
 
     /// S2: the even word.
     fn make_even(&self) -> u32 {
-        // Acquire, here and below: who finds the word changed by a ring finds what was published before it; a sleeper that
-        // leaves its heavy fence out since that ring looks for it next. Pairs with the Release of R4. The fence behind it orders
-        // our own change before the look.
-        let mut state = self.state.load(Ordering::Acquire);
+        // Relaxed, all: the fence behind it, heavy or not, orders it before the look. It acquires as well what a ring had published
+        // that has changed the word: pairs with the Release of R4.
+        let order = Ordering::Relaxed;
+        let mut state = self.state.load(order);
         while state & 1 == 1 {
             let even = state.wrapping_add(1);
-            match self.state.compare_exchange_weak(state, even, Ordering::Acquire, Ordering::Acquire) {
+            match self.state.compare_exchange_weak(state, even, order, order) {
                 Ok(_) => return even,
                 Err(found) => state = found,
             }
@@ -201,8 +201,8 @@ impl Ringer {
             }
         }
         self.quiet = 0;
-        // R4. Release: what was published is there before the word. Pairs with the Acquire in `make_even`. The call to the kernel
-        // orders it before the wake. Relaxed otherwise: another ring was faster, and wakes.
+        // R4. Release: what was published is there before the word, for a sleeper that takes this change for an answer and leaves
+        // its heavy fence out. Pairs with the fence behind `make_even`. Relaxed otherwise: another ring was faster, and wakes.
         let (state, relaxed) = (bell.state.load(Ordering::Relaxed), Ordering::Relaxed);
         let odd = state.wrapping_add(1);
         if state & 1 == 0 && bell.state.compare_exchange(state, odd, Ordering::Release, relaxed).is_ok() {

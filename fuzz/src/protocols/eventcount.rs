@@ -11,6 +11,7 @@ use crate::scenario::{Process, Scenario};
 use crate::world::Bounds;
 use ringway_shm::primitive::Ordering;
 use ringway_sync::{Deadline, Ringer, Sleeper};
+use std::time::Duration;
 
 /// The eventcount.
 const BELL: usize = 0;
@@ -132,6 +133,21 @@ fn taking_back(name: &str, items: u64) -> Scenario {
         )
 }
 
+/// A sleeper or a ringer in a sandbox that refuses `membarrier`. Until a ringer has learned that it has to fence, sleeps end by
+/// a slice of a millisecond; after that, by a wake-up.
+fn sandboxed(name: &str, process: &str, items: u64) -> Scenario {
+    Scenario::new(name)
+        .words(4)
+        .wakes_are_due_beyond(Duration::from_millis(2))
+        .refuses_heavy_fences(process)
+        .process_with(
+            "ringer",
+            |me| Ringer::at(&me.eventcount(BELL)),
+            move |me, mut ringer| rings(me, &mut ringer, 0, items),
+        )
+        .process("sleeper", move |me| waits_for_each(me, &mut Sleeper::new(), items))
+}
+
 /// The scenarios of this file.
 #[must_use]
 pub fn all() -> Vec<Entry> {
@@ -151,6 +167,16 @@ pub fn all() -> Vec<Entry> {
         ),
         Entry::new(asking("bell-asked", 1), WEAK, "a sleeper that asks for fences, 1 item"),
         Entry::new(asking("bell-asking", 2), WEAK, "a sleeper that asks for fences, 2 items"),
+        Entry::new(
+            sandboxed("bell-sleeper-refused", "sleeper", 3),
+            WEAK,
+            "a sleeper without membarrier, 3 items",
+        ),
+        Entry::new(
+            sandboxed("bell-ringer-refused", "ringer", 2),
+            WEAK,
+            "a ringer without membarrier, 2 items",
+        ),
         Entry::new(taking_back("bell-taking-back", 2), WEAK, "a ringer that takes them back, 2 items"),
     ]
 }

@@ -557,7 +557,7 @@ impl Kernel for World {
         let Some((word, _)) = self.word_at(address, 4) else { return 0 };
         let Ok(mut state) = self.call(&[]) else { return 0 };
         let process = state.current;
-        state.memory.fence(process, Ordering::SeqCst);
+        // The kernel makes a full barrier here and in a sleep. Nobody is promised it, so nobody learns by it.
         let woken = state.wake_sleepers(word, usize::MAX);
         state.hears(process, woken as u64);
         state.tell(Some(process), None, None, |state| {
@@ -595,18 +595,29 @@ impl Kernel for World {
         }
         let Ok(mut state) = self.call(REFUSED) else { return false };
         let process = state.current;
+        if state.refuses_heavy_fences(process) {
+            return false;
+        }
         state.kernel.join_heavy_fences(process);
         state.tell(Some(process), None, None, |_| "joins the heavy fences of others".to_owned());
         true
     }
 
     fn heavy_fence(&self) -> bool {
-        if self.is_aside() || self.is_before() {
+        if self.is_aside() {
             return true;
+        }
+        if self.is_before() {
+            let state = self.state.borrow();
+            return !state.refuses_heavy_fences(state.current);
         }
         let Ok(mut state) = self.call(REFUSED) else { return false };
         let state = &mut *state;
         let process = state.current;
+        if state.refuses_heavy_fences(process) {
+            state.tell(Some(process), None, None, |_| "heavy fence: refused".to_owned());
+            return false;
+        }
         if state.weakened(HEAVY, Use::HeavyFence).is_some() {
             state.memory.heavy_fence(process, state.kernel.joined());
         }

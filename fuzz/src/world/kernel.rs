@@ -253,7 +253,6 @@ impl State {
         watched: &[(usize, u64)],
         until: Option<Duration>,
     ) -> bool {
-        self.memory.fence(process, Ordering::SeqCst);
         if watched.iter().any(|&(word, value)| self.memory.look(process, word) != value) {
             return false;
         }

@@ -99,6 +99,7 @@ impl World {
         keep_panics_quiet();
         let mut state = State::new(bounds);
         state.wakes_are_due = scenario.wakes_are_due;
+        state.unfenced.clone_from(&scenario.unfenced);
         state.hostile.clone_from(&scenario.hostile);
         let region = scenario.region.as_ref().map(|make| {
             let region = Arc::new(make());

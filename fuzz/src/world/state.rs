@@ -255,8 +255,10 @@ pub(crate) struct State {
     operations_digest: Digest,
     pub(crate) moment: u64,
     pub(crate) failure: Option<Failure>,
-    /// Shall a sleep that only its own time ends count as a failure?
-    pub(crate) wakes_are_due: bool,
+    /// A sleep of more than this that only its own time ends is a failure.
+    pub(crate) wakes_are_due: Option<Duration>,
+    /// Processes whose heavy fences are refused, by name.
+    pub(crate) unfenced: Vec<String>,
     /// The hostile party, if there is one.
     pub(crate) hostile: Option<Hostile>,
     pub(crate) weakening: Option<Weakening>,
@@ -297,7 +299,8 @@ impl State {
             operations_digest: 0,
             moment: 0,
             failure: None,
-            wakes_are_due: false,
+            wakes_are_due: None,
+            unfenced: Vec::new(),
             hostile: None,
             weakening: None,
             sites: None,
@@ -524,6 +527,11 @@ impl State {
             }
     }
 
+    /// Are the heavy fences of a process refused, as in a sandbox?
+    pub(crate) fn refuses_heavy_fences(&self, process: usize) -> bool {
+        !self.unfenced.is_empty() && self.unfenced.contains(&self.processes[process].name)
+    }
+
     /// Does it wait for others?
     pub(crate) fn is_blocked(&self, process: usize) -> bool {
         self.processes[process].status == Status::Running && !self.can_step(process)
@@ -743,7 +751,8 @@ impl State {
             self.fail(failure);
         }
         let is_asleep = matches!(self.processes[process].pending, Pending::Asleep { .. });
-        if is_asleep && is_idle && self.wakes_are_due && !self.is_disturbed {
+        let is_long = |longest: Duration| until.saturating_sub(self.kernel.clock) > longest;
+        if is_asleep && is_idle && self.wakes_are_due.is_some_and(is_long) && !self.is_disturbed {
             let failure = Failure::LostWake { process: self.name(process).to_owned() };
             self.fail(failure);
         }
