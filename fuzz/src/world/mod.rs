@@ -325,7 +325,10 @@ impl World {
                 }
                 1 => 0,
                 _ => match self.chooser.borrow_mut().choose(&mut state) {
-                    Some(option) => option,
+                    Some(option) => {
+                        state.choices += 1;
+                        option
+                    }
                     None => {
                         self.cut.set(true);
                         return None;
