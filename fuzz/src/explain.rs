@@ -11,10 +11,13 @@
 //!
 //! In a row only one process does something, so what it does may run over the columns to its right.
 
+mod line;
+
 use crate::explore::{self, Found, Replayed};
 use crate::scenario::Scenario;
 use crate::token::Token;
 use crate::world::{Event, Move, STALE};
+use line::{Line, Paint, tail, wrapped};
 use std::fmt::Write as _;
 use std::ops::Range;
 use std::rc::Rc;
@@ -100,28 +103,6 @@ fn is_told(event: &Event) -> bool {
     !(event.text.is_empty() && event.process.is_none())
 }
 
-/// What a piece of a line looks like.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Paint {
-    Plain,
-    Faint,
-    Strong,
-    Stale,
-    Fault,
-}
-
-impl Paint {
-    fn code(self) -> &'static str {
-        match self {
-            Self::Plain => "",
-            Self::Faint => "\x1b[2m",
-            Self::Strong => "\x1b[1m",
-            Self::Stale => "\x1b[1;33m",
-            Self::Fault => "\x1b[1;31m",
-        }
-    }
-}
-
 /// What sort of row an event is: the mark before it, and how it looks.
 fn mark(event: &Event) -> (char, Paint) {
     match event.by {
@@ -177,7 +158,7 @@ impl Page {
             let _ = writeln!(self.text, "  word n is at 0x2000 + 8 n, cell n at {cells:#x} + 8 n");
         }
         self.text.push('\n');
-        let mut line = Line::new(self.style);
+        let mut line = Line::new(self.style.has_colours);
         line.put("   step", Paint::Strong);
         for (lane, name) in self.names.iter().enumerate() {
             line.go_to(LANES_AT + lane * self.stride);
@@ -269,7 +250,7 @@ impl Page {
         let lane = process.unwrap_or(0).min(self.names.len().saturating_sub(1));
         let start = LANES_AT + lane * self.stride;
         for (number, part) in wrapped(text, SITE_AT - start - 3).enumerate() {
-            let mut line = Line::new(self.style);
+            let mut line = Line::new(self.style.has_colours);
             if let Some(step) = step.filter(|_| number == 0) {
                 line.put(&format!("{step:>7}"), Paint::Plain);
             }
@@ -297,7 +278,7 @@ impl Page {
     }
 
     fn last(&mut self, text: &str, paint: Paint) {
-        let mut line = Line::new(self.style);
+        let mut line = Line::new(self.style.has_colours);
         line.put(text, paint);
         self.write(line);
     }
@@ -305,77 +286,5 @@ impl Page {
     fn write(&mut self, line: Line) {
         self.text.push_str(&line.text);
         self.text.push('\n');
-    }
-}
-
-/// A line in the making.
-struct Line {
-    text: String,
-    /// Columns that are used.
-    len: usize,
-    has_colours: bool,
-}
-
-impl Line {
-    fn new(style: Style) -> Self {
-        Self { text: String::new(), len: 0, has_colours: style.has_colours }
-    }
-
-    fn go_to(&mut self, column: usize) {
-        let blanks = column.saturating_sub(self.len);
-        self.text.extend(std::iter::repeat_n(' ', blanks));
-        self.len += blanks;
-    }
-
-    fn put(&mut self, piece: &str, paint: Paint) {
-        self.len += piece.chars().count();
-        if self.has_colours && paint != Paint::Plain {
-            let _ = write!(self.text, "{}{piece}\x1b[0m", paint.code());
-        } else {
-            self.text.push_str(piece);
-        }
-    }
-}
-
-/// A text in parts of so many columns, broken at blanks where there are any. Parts but the first have two columns less.
-fn wrapped(text: &str, room: usize) -> impl Iterator<Item = &str> {
-    let mut rest = Some(text);
-    let mut is_first = true;
-    std::iter::from_fn(move || {
-        let text = rest?;
-        let room = if std::mem::take(&mut is_first) { room } else { room - 2 };
-        let Some((limit, _)) = text.char_indices().nth(room) else {
-            rest = None;
-            return Some(text);
-        };
-        let (part, more) = match text[..limit].rfind(' ') {
-            Some(blank) => (&text[..blank], &text[blank + 1..]),
-            None => text.split_at(limit),
-        };
-        rest = Some(more);
-        Some(part)
-    })
-}
-
-/// The end of a path, if it is long.
-fn tail(path: &str, room: usize) -> String {
-    let count = path.chars().count();
-    if count <= room {
-        return path.to_owned();
-    }
-    let rest: String = path.chars().skip(count - (room - 2)).collect();
-    format!("..{rest}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::wrapped;
-
-    #[test]
-    fn a_long_text_is_broken_at_blanks_and_loses_nothing() {
-        let parts: Vec<_> = wrapped("one two three four", 9).collect();
-        assert_eq!(parts, ["one two", "three", "four"]);
-        assert_eq!(wrapped("abcdefghij", 4).collect::<Vec<_>>(), ["abcd", "ef", "gh", "ij"]);
-        assert_eq!(wrapped("", 4).collect::<Vec<_>>(), [""]);
     }
 }

@@ -336,17 +336,9 @@ impl Process {
     }
 
     fn called<R>(&self, entered: InCall, call: impl FnOnce() -> R) -> R {
-        {
-            let mut state = self.world.state.borrow_mut();
-            state.processes[self.number].call = Some(entered);
-            state.tell(Some(self.number), None, None, |_| format!("calls {}", entered.name));
-        }
+        self.world.state.borrow_mut().call_began(self.number, entered);
         let answer = call();
-        let mut state = self.world.state.borrow_mut();
-        // The run may be over: then stacks are unwound, and nobody looks.
-        state.tell(Some(self.number), None, None, |_| format!("{} returns", entered.name));
-        let process = &mut state.processes[self.number];
-        (process.call, process.calls) = (None, process.calls + 1);
+        self.world.state.borrow_mut().call_ended(self.number, entered);
         answer
     }
 

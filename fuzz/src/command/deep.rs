@@ -73,10 +73,8 @@ fn run(bench: &Bench<'_>, given: &[String]) -> Outcome {
     }
     super::progress::clear();
     let (version, lasted) = (env!("CARGO_PKG_VERSION"), began.elapsed().as_secs_f64() / 60.0);
-    let line = format!(
-        "{} ringway-fuzz {version}: seed {seed}, {lasted:.1} minutes, {count} scenarios, {turns} turns, {runs} runs, {steps} steps, {failures} failures",
-        date()
-    );
+    let done = format!("{count} scenarios, {turns} turns, {runs} runs, {steps} steps, {failures} failures");
+    let line = format!("{} ringway-fuzz {version}: seed {seed}, {lasted:.1} minutes, {done}", date());
     writeln!(file, "{line}")?;
     writeln!(io::stdout(), "{line}\nwritten to {log}")?;
     Ok(is_well)

@@ -108,7 +108,8 @@ impl Search {
             self.depth += 1;
             let chosen = usize::from(frame.chosen);
             if self.depth == self.path.len() {
-                self.depart(state, frame.state, state.options[chosen]);
+                let option = state.options[chosen];
+                self.depart(state, frame.state, option);
             }
             return Some(chosen);
         }
@@ -129,16 +130,18 @@ impl Search {
         self.edges.resize(self.nodes.len() * self.width, NOWHERE);
         self.path.push(Frame { chosen: 0, options: options as u16, state: number });
         self.depth += 1;
-        self.depart(state, number, state.options[0]);
+        let option = state.options[0];
+        self.depart(state, number, option);
         Some(0)
     }
 
     /// A step begins.
-    fn depart(&mut self, state: &State, from: u32, option: Move) {
+    fn depart(&mut self, state: &mut State, from: u32, option: Move) {
         self.departed = None;
         if let Move::Step { process, stale: 0 } = option {
             let process = usize::from(process);
-            let entry = &state.processes[process];
+            let entry = &mut state.processes[process];
+            entry.first_end = None;
             let attempt = entry.call.filter(|call| call.ends_alone && call.until.is_none());
             if let Some(call) = attempt {
                 self.calls.insert(process, call.name);
@@ -154,7 +157,9 @@ impl Search {
         let Some(departed) = self.departed.take() else { return };
         let entry = &state.processes[departed.process];
         let at = departed.state as usize * self.width + departed.process;
-        let steps = (entry.steps - departed.steps).min(u32::from(u16::MAX)) as u16;
+        // Where nobody else had anything to do, it may have gone on behind the end of its call.
+        let until = entry.first_end.filter(|_| departed.in_call).unwrap_or(entry.steps);
+        let steps = (until - departed.steps).min(u32::from(u16::MAX)) as u16;
         let ended = entry.calls != departed.calls || matches!(entry.status, Status::Done);
         if let Some(edge) = self.edges.get_mut(at) {
             *edge = Edge { target, steps, in_call: departed.in_call, ended };
@@ -309,7 +314,11 @@ pub(super) fn exhaustive(explorer: &Explorer, scenario: &Rc<Scenario>) -> Report
     if report.is_complete {
         let longest = search.borrow().longest();
         match longest {
-            Ok(longest) => report.longest = longest,
+            Ok(longest) => {
+                let plain = world.state.borrow().longest_plain;
+                let plain = plain.map(|(steps, call)| LongestCall { steps, call: call.to_owned() });
+                report.longest = longest.max(plain).filter(|longest| longest.steps > 0);
+            }
             Err((state, process)) => {
                 let call = search.borrow().calls.get(&process).copied().unwrap_or("a call");
                 let choices = search.borrow().way_to(state);

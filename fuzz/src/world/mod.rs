@@ -350,7 +350,10 @@ impl World {
                 // Whoever searches must hear of one who waits where nobody should.
                 1 if !state.tries_in_vain() => 0,
                 _ => match self.chooser.borrow_mut().choose(&mut state) {
-                    Some(option) => option,
+                    Some(option) => {
+                        state.choices += 1;
+                        option
+                    }
                     None => {
                         self.cut.set(true);
                         return None;

@@ -91,6 +91,10 @@ pub(crate) struct Proc {
     pub(crate) call: Option<InCall>,
     /// Calls that have ended.
     pub(crate) calls: u32,
+    /// Choices of the run, and steps of its own, when the call began.
+    pub(crate) call_began: (u32, u32),
+    /// Its steps when a call ended, the first since somebody who measures set this to none.
+    pub(crate) first_end: Option<u32>,
     /// Steps taken.
     pub(crate) steps: u32,
     pub(crate) fiber: Option<Fiber>,
@@ -227,6 +231,10 @@ pub(crate) struct State {
     /// The process that is in a step of its own that nobody else sees, if kills are still possible.
     pub(crate) alone: Option<usize>,
     pub(crate) steps: u32,
+    /// Choices made so far.
+    pub(crate) choices: u32,
+    /// Of all runs: the steps of the longest call that has to end alone, among those in which nobody had a choice.
+    pub(crate) longest_plain: Option<(u32, &'static str)>,
     /// Stores made so far.
     pub(crate) stores: u64,
     /// Are accesses that nobody else can tell taken at once?
@@ -280,6 +288,8 @@ impl State {
             current: 0,
             alone: None,
             steps: 0,
+            choices: 0,
+            longest_plain: None,
             stores: 0,
             reduces: false,
             payload: Vec::new(),
@@ -317,6 +327,7 @@ impl State {
         self.kernel.reset();
         self.processes.clear();
         (self.current, self.alone, self.steps, self.stores, self.idle) = (0, None, 0, 0, 0);
+        self.choices = 0;
         // Without one of its processes a scenario may well come to nothing.
         self.is_disturbed = self.bounds.without != 0;
         self.is_news = false;
@@ -359,6 +370,8 @@ impl State {
             looked: Vec::new(),
             call: None,
             calls: 0,
+            call_began: (0, 0),
+            first_end: None,
             steps: 0,
             fiber: None,
         });
@@ -414,6 +427,23 @@ impl State {
             digest = mix(digest, u64::from(byte));
         }
         self.notes_digest = self.notes_digest.wrapping_add(mix(digest, process as u64));
+    }
+
+    pub(crate) fn call_began(&mut self, process: usize, entered: InCall) {
+        let entry = &mut self.processes[process];
+        (entry.call, entry.call_began) = (Some(entered), (self.choices, entry.steps));
+        self.tell(Some(process), None, None, |_| format!("calls {}", entered.name));
+    }
+
+    pub(crate) fn call_ended(&mut self, process: usize, entered: InCall) {
+        let entry = &mut self.processes[process];
+        (entry.call, entry.calls) = (None, entry.calls + 1);
+        entry.first_end.get_or_insert(entry.steps);
+        let (choices, steps) = entry.call_began;
+        if choices == self.choices && entered.ends_alone && entered.until.is_none() {
+            self.longest_plain = self.longest_plain.max(Some((entry.steps - steps, entered.name)));
+        }
+        self.tell(Some(process), None, None, |_| format!("{} returns", entered.name));
     }
 
     pub(crate) fn operation_began(&mut self, process: usize, what: Box<dyn Any>, digest: u64) -> usize {
