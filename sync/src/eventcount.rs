@@ -168,8 +168,9 @@ impl Ringer {
     #[must_use]
     pub fn at(bell: &EventCount) -> Self {
         let is_alone = !kernel::join_heavy_fences();
-        // Acquire: as in `wake`. What is raised after this is learned in the next ring.
-        Self { fences: is_alone || bell.fences.load(Ordering::Acquire) != 0, is_alone, quiet: 0 }
+        // Relaxed, here and below: it says how to fence, and nothing of other bytes. What is raised after this is learned in the
+        // next ring. What a predecessor took back is known to whoever took its side over, through the kernel's lock.
+        Self { fences: is_alone || bell.fences.load(Ordering::Relaxed) != 0, is_alone, quiet: 0 }
     }
 
     /// Must [`ring`](Self::ring) do more than look? True in a forked child, too.
@@ -210,8 +211,7 @@ impl Ringer {
         }
         // Orders our change of the word before the look at `fences`: a sleeper that raised it before the word was even is seen.
         fence(Ordering::SeqCst);
-        // Acquire: of several ringers, one that reads here what another took back is behind that one's fence.
-        self.fences = self.is_alone || bell.fences.load(Ordering::Acquire) != 0;
+        self.fences = self.is_alone || bell.fences.load(Ordering::Relaxed) != 0;
     }
 
     /// After a fence for nobody: is it still wanted?
@@ -221,12 +221,12 @@ impl Ringer {
             return;
         }
         self.quiet = 0;
-        // Release: pairs with the Acquire of another ringer. Relaxed on failure: nothing is taken back.
-        let _ = bell.fences.compare_exchange(WANTED, 0, Ordering::Release, Ordering::Relaxed);
+        // Relaxed, both: the fence behind it orders it before our next look. Where fences are wanted there is no other ringer.
+        let _ = bell.fences.compare_exchange(WANTED, 0, Ordering::Relaxed, Ordering::Relaxed);
         // Pairs with the fence in `Sleeper::prepare`: a sleeper that read WANTED after its own has made the word even, and we
         // see it in our next look, light as it is.
         fence(Ordering::SeqCst);
-        self.fences = bell.fences.load(Ordering::Acquire) != 0;
+        self.fences = bell.fences.load(Ordering::Relaxed) != 0;
     }
 }
 
