@@ -628,7 +628,7 @@ impl Kernel for World {
             Open::New(path) if state.kernel.named(process, path, &mut state.memory).is_some() => {
                 Err(libc::EEXIST)
             }
-            Open::Memory | Open::Nameless(_) | Open::New(_) => state.make(),
+            Open::Memory | Open::Nameless(_) | Open::New(_) => state.make(process),
         };
         if let (Ok(file), Open::New(path)) = (&opened, how) {
             let file = file.try_clone().map_err(|_| libc::EMFILE)?;
@@ -709,18 +709,19 @@ impl State {
         let found = self.kernel.named(process, path, &mut self.memory);
         let file = found.ok_or(libc::ENOENT).and_then(|file| file.try_clone().map_err(|_| libc::EMFILE));
         let heard = match &file {
-            Ok(file) => self.kernel.number(file_id(file)),
+            Ok(file) => self.kernel.number(file_id(file)).unwrap_or(u64::MAX),
             Err(errno) => *errno as u64 | 1 << 47,
         };
         self.hears(process, heard);
         file
     }
 
-    fn make(&mut self) -> Result<OwnedFd, i32> {
+    fn make(&mut self, process: usize) -> Result<OwnedFd, i32> {
         let flags = rustix::fs::MemfdFlags::CLOEXEC | rustix::fs::MemfdFlags::ALLOW_SEALING;
         let file = rustix::fs::memfd_create(c"explored", flags).map_err(|errno| errno.raw_os_error())?;
         if let Some(id) = file_id(file.as_fd()) {
-            self.kernel.made(id);
+            let number = self.kernel.made(process, id);
+            self.places.made(id, number);
         }
         Ok(file)
     }

@@ -45,6 +45,8 @@ struct Kept {
     has_joined: bool,
     /// Random numbers drawn.
     drawn: u64,
+    /// Files made.
+    made: u64,
 }
 
 /// The kernel's part of a run.
@@ -56,8 +58,8 @@ pub(crate) struct KernelState {
     names: BTreeMap<PathBuf, OwnedFd>,
     /// What those knew who gave files their names or took them away.
     named: Knowledge,
-    /// Files of the run, in the order in which they came.
-    files: Vec<FileId>,
+    /// Files of the run, and their numbers.
+    files: Vec<(FileId, u64)>,
 }
 
 impl KernelState {
@@ -162,14 +164,18 @@ impl KernelState {
         memory.forget(process);
     }
 
-    /// A file that was just made.
-    pub(crate) fn made(&mut self, file: FileId) {
-        self.files.push(file);
+    /// A file that a process just made. Its number says who did, and which of that one's it is: by that its content is known.
+    pub(crate) fn made(&mut self, process: usize, file: FileId) -> u64 {
+        let kept = &mut self.kept[process];
+        let number = (process as u64 + 1) << 8 | kept.made;
+        kept.made += 1;
+        self.files.push((file, number));
+        number
     }
 
     /// Which of the files of the run it is.
-    pub(crate) fn number(&self, file: Option<FileId>) -> u64 {
-        self.files.iter().position(|known| Some(*known) == file).map_or(u64::MAX, |at| at as u64)
+    pub(crate) fn number(&self, file: Option<FileId>) -> Option<u64> {
+        self.files.iter().find(|known| Some(known.0) == file).map(|&(_, number)| number)
     }
 
     /// Gives a file a name; false if the name is taken.
@@ -206,11 +212,8 @@ impl KernelState {
 
     pub(crate) fn digest(&self) -> Digest {
         let mut digest = part(self.clock.as_secs(), u64::from(self.clock.subsec_nanos()));
-        let number = |file: &FileId| match self.files.iter().position(|known| known == file) {
-            Some(at) => at as u64,
-            // One that is there in every run.
-            None => file.number | 1 << 63,
-        };
+        // One that nobody made is there in every run.
+        let number = |file: &FileId| self.number(Some(*file)).unwrap_or(file.number | 1 << 63);
         let mut locks: Digest = 0;
         for ((file, byte), lock) in &self.locks {
             let mut holders = [0u64; 2];
@@ -226,7 +229,7 @@ impl KernelState {
             let sleeps = join(words(&kept.watched), words(&kept.enlisted));
             digest = join(
                 digest,
-                mix(sleeps, u64::from(kept.has_joined) | kept.drawn << 1 | (process as u64) << 56),
+                mix(sleeps, u64::from(kept.has_joined) | kept.drawn << 1 | kept.made << 32 | (process as u64) << 56),
             );
         }
         if !self.names.is_empty() {
