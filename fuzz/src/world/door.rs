@@ -11,7 +11,7 @@ use super::kernel::file_id;
 use super::moves::Move;
 use super::places::Spot;
 use super::state::{Pending, Site, State, Use, Weakening};
-use crate::memory::{Race, Read};
+use crate::memory::{GRANULE, Race, Read};
 use ringway_shm::primitive::Ordering;
 use ringway_shm::primitive::kernel::{Call, Wake, Watched};
 use ringway_shm::primitive::model::{Action, Copy, FileId, Hooks, Kernel, Open, Outcome, Step, Verdict};
@@ -210,14 +210,20 @@ impl World {
         if len == 0 {
             return;
         }
-        for granule in spot.granules(len) {
+        let first = address - address % GRANULE as usize;
+        for (number, granule) in spot.granules(len).enumerate() {
             if let Some(word) = state.places.word_over(granule) {
                 state.memory.set_mixed(word);
                 if writes {
                     state.rewritten(process, word);
                 }
             }
-            if let Err(race) = state.memory.touch(process, granule, writes) {
+            // What is written in place is not shown; it depends on what its writer was told.
+            let content = || match copy {
+                Some(_) => super::image::read_word(first + number * GRANULE as usize, 4),
+                None => state.processes[process].heard as u64,
+            };
+            if let Err(race) = state.memory.touch(process, granule, writes.then(content)) {
                 state.race(process, granule, race);
             }
         }
