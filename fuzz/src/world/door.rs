@@ -712,14 +712,11 @@ impl Kernel for World {
 impl State {
     /// The file of a name, and which of the run's files it is.
     fn find(&mut self, process: usize, path: &Path) -> Result<OwnedFd, i32> {
-        let found = self.kernel.named(process, path, &mut self.memory);
-        let file = found.ok_or(libc::ENOENT).and_then(|file| file.try_clone().map_err(|_| libc::EMFILE));
-        let heard = match &file {
-            Ok(file) => self.kernel.number(file_id(file)).unwrap_or(u64::MAX),
-            Err(errno) => *errno as u64 | 1 << 47,
-        };
-        self.hears(process, heard);
-        file
+        let found = self.kernel.named(process, path, &mut self.memory).ok_or(libc::ENOENT);
+        let file =
+            found.and_then(|(file, number)| Ok((file.try_clone().map_err(|_| libc::EMFILE)?, *number)));
+        self.hears(process, file.as_ref().map_or_else(|&errno| errno as u64 | 1 << 47, |file| file.1));
+        file.map(|(file, _)| file)
     }
 
     fn make(&mut self, process: usize) -> Result<OwnedFd, i32> {

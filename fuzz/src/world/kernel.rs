@@ -55,7 +55,8 @@ pub(crate) struct KernelState {
     pub(crate) clock: Duration,
     locks: BTreeMap<(FileId, u64), Lock>,
     kept: Vec<Kept>,
-    names: BTreeMap<PathBuf, OwnedFd>,
+    /// Which file a name leads to, and its number.
+    names: BTreeMap<PathBuf, (OwnedFd, u64)>,
     /// What those knew who gave files their names or took them away.
     named: Knowledge,
     /// Files of the run, and their numbers.
@@ -178,12 +179,18 @@ impl KernelState {
         self.files.iter().find(|known| Some(known.0) == file).map(|&(_, number)| number)
     }
 
+    /// The number of a name's file. Nobody learns anything by it.
+    pub(crate) fn named_number(&self, path: &std::path::Path) -> Option<u64> {
+        self.names.get(path).map(|&(_, number)| number)
+    }
+
     /// Gives a file a name; false if the name is taken.
     pub(crate) fn link(&mut self, process: usize, path: PathBuf, file: OwnedFd, memory: &mut Memory) -> bool {
         if self.names.contains_key(&path) {
             return false;
         }
-        self.names.insert(path, file);
+        let number = self.number(file_id(&file)).unwrap_or(u64::MAX);
+        self.names.insert(path, (file, number));
         memory.tell(process, &mut self.named);
         true
     }
@@ -200,7 +207,7 @@ impl KernelState {
         process: usize,
         path: &std::path::Path,
         memory: &mut Memory,
-    ) -> Option<&OwnedFd> {
+    ) -> Option<&(OwnedFd, u64)> {
         memory.learn(process, &self.named);
         self.names.get(path)
     }
@@ -229,14 +236,17 @@ impl KernelState {
             let sleeps = join(words(&kept.watched), words(&kept.enlisted));
             digest = join(
                 digest,
-                mix(sleeps, u64::from(kept.has_joined) | kept.drawn << 1 | kept.made << 32 | (process as u64) << 56),
+                mix(
+                    sleeps,
+                    u64::from(kept.has_joined) | kept.drawn << 1 | kept.made << 32 | (process as u64) << 56,
+                ),
             );
         }
         if !self.names.is_empty() {
-            for (path, file) in &self.names {
+            for (path, (_, number)) in &self.names {
                 let bytes = path.as_os_str().as_encoded_bytes();
                 digest = bytes.iter().fold(digest, |digest, &byte| mix(digest, u64::from(byte)));
-                digest = mix(digest, file_id(file).map_or(0, |file| number(&file)));
+                digest = mix(digest, *number);
             }
         }
         join(digest, self.named.digest())

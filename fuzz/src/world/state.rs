@@ -41,6 +41,8 @@ pub(crate) enum Pending {
     Spin {
         stores: u64,
     },
+    /// To go on when all others have ended.
+    Last,
     /// Asleep since it found the words as they were.
     Asleep {
         until: Option<Duration>,
@@ -206,6 +208,8 @@ pub(crate) struct State {
     pub(crate) stacks: Stacks,
     /// Whoever took the last step.
     pub(crate) current: usize,
+    /// Which body has outlived the others: no other one is started again.
+    pub(crate) last: Option<usize>,
     /// The process that is in a step of its own that nobody else sees, if kills are still possible.
     pub(crate) alone: Option<usize>,
     pub(crate) steps: u32,
@@ -252,6 +256,7 @@ impl State {
             processes: Vec::new(),
             stacks: Stacks::default(),
             current: 0,
+            last: None,
             alone: None,
             steps: 0,
             stores: 0,
@@ -289,7 +294,7 @@ impl State {
         (self.current, self.alone, self.steps, self.stores, self.idle) = (0, None, 0, 0, 0);
         // Without one of its processes a scenario may well come to nothing.
         self.is_disturbed = self.bounds.without != 0;
-        self.is_news = false;
+        (self.is_news, self.last) = (false, None);
         self.moves.clear();
         self.expected.clone_from(&self.to_expect);
         self.notes.clear();
@@ -404,7 +409,7 @@ impl State {
             [left.faults, left.early, left.scribbles, self.alone.map_or(0, |process| process as u8 + 1)];
         digest =
             mix(digest, u64::from(u32::from_le_bytes(counts)) << 32 | u64::from(u32::from_le_bytes(more)));
-        digest = mix(digest, u64::from(self.idle));
+        digest = mix(digest, u64::from(self.idle) | self.last.map_or(0, |body| body as u64 + 1) << 32);
         digest = join(digest, self.notes_digest);
         join(digest, self.operations_digest)
     }
@@ -457,8 +462,15 @@ impl State {
             && match entry.pending {
                 Pending::Spin { stores } => stores != self.stores,
                 Pending::Asleep { .. } => false,
+                Pending::Last => self.is_last(process),
                 _ => true,
             }
+    }
+
+    /// Have all others come to their ends?
+    fn is_last(&self, process: usize) -> bool {
+        let has_ended = |entry: &Proc| matches!(entry.status, Status::Done | Status::Buried);
+        self.processes.iter().enumerate().all(|(number, entry)| number == process || has_ended(entry))
     }
 
     /// Does it wait for others?
@@ -541,7 +553,11 @@ impl State {
                         options.push(Move::Stall(process));
                     }
                 }
-                Status::Killed | Status::Buried if self.left.restarts > 0 && !entry.was_restarted => {
+                Status::Killed | Status::Buried
+                    if self.left.restarts > 0
+                        && !entry.was_restarted
+                        && self.last.is_none_or(|last| last == entry.body) =>
+                {
                     options.push(Move::Restart(process));
                 }
                 _ => {}
