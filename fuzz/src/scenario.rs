@@ -289,7 +289,7 @@ impl Process {
         self.world.keep(Box::new(what));
     }
 
-    /// Tells the scenario something: what was sent, or received. [`End::notes`] has it.
+    /// Tells the scenario something: what was sent, or received. [`Moment::notes`] has it.
     pub fn note(&self, label: &'static str, value: u64) {
         self.world.state.borrow_mut().note(self.number, label, value);
     }
