@@ -1,5 +1,7 @@
 //! Ringway's own protocols, as scenarios.
 
+pub mod lifecycle;
+
 pub mod rings;
 
 use crate::scenario::Scenario;
@@ -27,5 +29,6 @@ impl Entry {
 /// Every scenario of Ringway's.
 #[must_use]
 pub fn all() -> Vec<Entry> {
-    rings::all()
+    let files = [rings::all(), lifecycle::all()];
+    files.into_iter().flatten().collect()
 }
