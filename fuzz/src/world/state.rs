@@ -669,7 +669,9 @@ impl State {
 
     /// Time passes, until a sleeper's moment has come or a spinner has waited a while.
     fn pass(&mut self, process: usize) {
-        let is_idle = !self.options.iter().any(|option| option.is_due());
+        // Only where nobody can do anything is it what happens if nothing else is chosen. (That the kernel may mark one who
+        // runs is no hindrance: it need not.)
+        let is_idle = self.options.first() == Some(&Move::Pass(process as u8));
         let until = match self.processes[process].pending {
             Pending::Asleep { until: Some(until) } => until,
             _ => self.kernel.clock + SPIN_PASSES,
