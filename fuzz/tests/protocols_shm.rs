@@ -1,15 +1,16 @@
 //! The protocols of `shm` explored: everything holds at small scope, and what is planted is found.
 
-use ringway_fuzz::protocols::{Entry, lifecycle};
+use ringway_fuzz::protocols::{Entry, lifecycle, participants};
 use ringway_fuzz::{Bounds, Process, Scenario, explore};
 use ringway_shm::layout::ATTACHED;
 use ringway_shm::primitive::model::{FileId, Open};
-use ringway_shm::{Blueprint, Permissions, Region, remove_leftovers};
+use ringway_shm::primitive::{Ordering, spin_hint};
+use ringway_shm::{Blueprint, Owner, Permissions, Region, remove_leftovers};
 use std::os::fd::AsFd;
 use std::rc::Rc;
 
 /// Those that take more than a second or two without optimisation: for the command line.
-const LARGE: &[&str] = &["name-last2-kill", "name-last2-fault", "name-unlink-fault"];
+const LARGE: &[&str] = &["name-last2-kill", "name-last2-fault", "name-unlink-fault", "role3"];
 
 /// Explores those of which the name begins so.
 fn all_well(entries: Vec<Entry>, is_among: impl Fn(&str) -> bool) {
@@ -40,6 +41,32 @@ fn a_name_leads_to_one_whole_region_whoever_comes_and_goes() {
 #[test]
 fn a_name_serves_the_next_one_whoever_dies_or_fails() {
     all_well(lifecycle::all(), has_deaths);
+}
+
+fn participants(name: &str) {
+    all_well(participants::all(), |known| known == name);
+}
+
+#[test]
+fn a_role_has_one_holder_whoever_dies_with_it() {
+    all_well(participants::all(), |name| name.starts_with("role"));
+}
+
+#[test]
+fn a_row_has_one_owner_at_a_time_who_is_named_once() {
+    all_well(participants::all(), |name| name.starts_with("row"));
+}
+
+#[test]
+fn one_that_lives_is_alive() {
+    all_well(participants::all(), |name| name.starts_with("standing"));
+}
+
+/// It was called gone by a second look at its row that did not acquire what it had done.
+#[test]
+fn of_an_owner_that_left_while_it_was_asked_for_all_that_it_wrote_is_there() {
+    participants("gone");
+    participants("gone2");
 }
 
 /// A mistake is found, and the same without it is all well.
@@ -159,4 +186,81 @@ fn a_remover_that_does_not_look_where_the_name_leads_is_found() {
         let scenario = Scenario::new("removes-blindly").process_with("dead", forsake, |_, ()| ());
         named(scenario.process("remover", remover).process("newcomer", |me| stay(me, meet(me))))
     });
+}
+
+/// A holder that writes what is its own, and leaves or dies, and another one who takes it for gone.
+fn inherited(title: &str, is_gone: impl Fn(&Region, Owner) -> bool + 'static) -> Scenario {
+    let come = |me: &Process| {
+        let claim = me.region().claim(1).expect("the role is free");
+        // Relaxed: written before the run.
+        me.word(0).store(claim.owner().to_bits(), Ordering::Relaxed);
+        claim
+    };
+    let write = |me: &Process, claim| {
+        me.put(0, 7);
+        drop(claim);
+    };
+    let heir = move |me: &Process| {
+        // Relaxed: as above.
+        let owner = Owner::from_bits(me.word(0).load(Ordering::Relaxed)).expect("an owner");
+        me.wait_for_ever("its end", || {
+            while !is_gone(&me.region(), owner) {
+                spin_hint();
+            }
+        });
+        me.put(0, 8);
+    };
+    Scenario::new(title).words(1).process_with("holder", come, write).process("heir", heir)
+}
+
+#[test]
+fn whoever_believes_the_life_word_alone_is_found() {
+    is_found("race", Bounds::WEAK.kills(1).lingering(), |planted| {
+        inherited("told-is-proven", move |region, owner| match planted {
+            true => region.life(owner).is_none(),
+            false => region.is_gone(owner) == Ok(true),
+        })
+    });
+}
+
+#[test]
+fn whoever_takes_a_role_without_its_lock_is_found() {
+    is_found("race", Bounds::WEAK, |planted| {
+        let body = move |me: &Process| {
+            let region = me.region();
+            let claim = if planted { None } else { region.claim(1).ok() };
+            if claim.is_some() || (planted && region.is_claimed(1) == Ok(false)) {
+                me.put(0, me.body() as u64);
+            }
+            me.keep(claim);
+        };
+        Scenario::new("role-unlocked").words(1).process("one", body).process("two", body)
+    });
+}
+
+/// The two were taken for the same: a dead process says nothing any more of what it did.
+#[test]
+fn what_a_dead_process_was_about_to_write_is_there_or_not() {
+    let scenario = Scenario::new("dead-payload")
+        .words(1)
+        .process_with(
+            "writer",
+            |me| me.region().claim(1).expect("the role is free"),
+            |me, claim| {
+                me.put(0, 7);
+                me.keep(claim);
+                me.wait_for_ever("its death", spin_hint);
+            },
+        )
+        .process("reader", |me| {
+            me.outlive_the_others();
+            if let Ok(claim) = me.region().claim(1) {
+                me.note("found", me.get(0));
+                me.keep(claim);
+            }
+        })
+        .outcome(|end| format!("{:?}", end.values("found")));
+    let report = explore(&Rc::new(scenario), Bounds::WEAK.kills(1));
+    report.expect_all_well();
+    assert!(report.outcomes.contains("[0]") && report.outcomes.contains("[7]"), "{:?}", report.outcomes);
 }

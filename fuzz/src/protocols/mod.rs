@@ -2,6 +2,7 @@
 
 pub mod lifecycle;
 
+pub mod participants;
 pub mod rings;
 
 use crate::scenario::Scenario;
@@ -29,6 +30,6 @@ impl Entry {
 /// Every scenario of Ringway's.
 #[must_use]
 pub fn all() -> Vec<Entry> {
-    let files = [rings::all(), lifecycle::all()];
+    let files = [rings::all(), lifecycle::all(), participants::all()];
     files.into_iter().flatten().collect()
 }
