@@ -10,7 +10,7 @@ use std::os::fd::AsFd;
 use std::rc::Rc;
 
 /// Those that take more than a second or two without optimisation: for the command line.
-const LARGE: &[&str] = &["name-last2-kill", "name-last2-fault", "name-unlink-fault", "role3"];
+const LARGE: &[&str] = &["name-last2-kill", "name-last2-fault", "name-unlink-fault", "role3", "life2"];
 
 /// Explores those of which the name begins so.
 fn all_well(entries: Vec<Entry>, is_among: impl Fn(&str) -> bool) {
@@ -67,6 +67,12 @@ fn one_that_lives_is_alive() {
 fn of_an_owner_that_left_while_it_was_asked_for_all_that_it_wrote_is_there() {
     participants("gone");
     participants("gone2");
+}
+
+/// Its life word was taken off the list before those who slept at it were woken.
+#[test]
+fn whoever_sleeps_at_the_life_word_of_one_that_is_killed_while_it_leaves_is_woken() {
+    participants("life");
 }
 
 /// A mistake is found, and the same without it is all well.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   owner     attach ── write payload ── detach            killed anywhere; its kernel part may come late (mark, bury)
-//!   watcher   standing ── Gone: reads what the owner wrote
+//!   watcher   standing, life word ── Gone: reads what the owner wrote
 //!   heir      the same row, another generation; the same role
 //! ```
 //!
@@ -16,7 +16,7 @@
 use super::Entry;
 use crate::scenario::{End, Process, Scenario};
 use crate::world::Bounds;
-use ringway_shm::primitive::{Ordering, spin_hint};
+use ringway_shm::primitive::{Ordering, kernel, spin_hint};
 use ringway_shm::{Blueprint, ClaimError, Owner, Participant, ParticipateError, Region, Standing, layout};
 use std::sync::Arc;
 use std::time::Duration;
@@ -187,6 +187,19 @@ fn ask(me: &Process, body: usize, owner: Owner) {
     }
 }
 
+/// Sleeps at the owner's life word until it is marked, or taken back, and wakes the next one.
+fn sleep_until_dead(me: &Process, owner: Owner) {
+    let region = me.region();
+    me.wait_for_ever("sleep at a life word", || {
+        while let Some(life) = region.life(owner) {
+            kernel::sleep(life.word, life.alive, None);
+            // The kernel wakes one.
+            kernel::wake(life.word);
+        }
+    });
+    watch(me, owner);
+}
+
 /// Attaches as soon as there is a row.
 fn succeed(me: &Process, word: usize) -> Option<Arc<Participant>> {
     me.wait_for_ever("participant", || {
@@ -320,6 +333,16 @@ pub fn all() -> Vec<Entry> {
             watcher(watcher(owner("gone2", 4), "watcher0", watch), "watcher1", watch),
             killed,
             "the same, and two watch",
+        ),
+        Entry::new(
+            watcher(owner("life", 4), "sleeper", sleep_until_dead).wakes_are_due(),
+            killed.lingering(),
+            "a death or a leaving wakes who sleeps at the life word",
+        ),
+        Entry::new(
+            watcher(watcher(owner("life2", 4), "sleeper0", sleep_until_dead), "sleeper1", sleep_until_dead),
+            killed,
+            "the same, and two sleep, of which the kernel wakes one",
         ),
         Entry::new(
             succession("row-heir"),
