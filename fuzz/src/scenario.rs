@@ -8,13 +8,15 @@
 //! ```
 
 use crate::linear::{Call, End as CallEnd};
-use crate::world::{Hostile, InCall, Note, State, Status, World, image};
+use crate::world::{Hostile, InCall, Note, State, Status, World, file_id, image};
+use ringway_shm::primitive::model::Kernel;
 use ringway_shm::primitive::{AtomicU32, AtomicU64, kernel};
-use ringway_shm::{Blueprint, Region, layout};
+use ringway_shm::{Blueprint, Name, Region, layout};
 use ringway_sync::EventCount;
 use std::any::Any;
 use std::fmt::Debug;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -309,6 +311,25 @@ impl Process {
         image::get(&self.region(), CELLS, cell)
     }
 
+    /// How it stands at this moment. To look is no step and tells the process nothing, so it is for checks, which hold or end
+    /// the run.
+    pub fn at_this_moment<R>(&self, look: impl FnOnce(&Moment<'_>) -> R) -> R {
+        look(&Moment::new(&self.world.state.borrow()))
+    }
+
+    /// The virtual kernel, for who speaks to it without Ringway: each call is a step of this process, if it is the one that
+    /// runs.
+    #[must_use]
+    pub fn kernel(&self) -> &dyn Kernel {
+        &*self.world
+    }
+
+    /// Waits until every other process has returned, or is dead and buried; from then on none of them is started again. One
+    /// process of a scenario may do so.
+    pub fn outlive_the_others(&self) {
+        self.world.outlive();
+    }
+
     /// Keeps something until the run is over: a process that is done and lives on.
     pub fn keep<T: 'static>(&self, what: T) {
         self.world.keep(Box::new(what));
@@ -473,10 +494,29 @@ impl<'a> Moment<'a> {
         self.state.processes.iter().any(|process| process.body == number && is_dead(process.status))
     }
 
+    /// Was any incarnation of this process of the scenario killed, or has the kernel begun to end it?
+    #[must_use]
+    pub fn is_doomed(&self, number: usize) -> bool {
+        self.was_killed(number)
+            || self.state.processes.iter().any(|process| process.body == number && process.is_marked)
+    }
+
     /// Did a hostile party write?
     #[must_use]
     pub fn is_attacked(&self) -> bool {
         self.state.left.scribbles < self.state.bounds.scribbles
+    }
+
+    /// The number of an open file in this run; `None` of one that no process of the run made.
+    #[must_use]
+    pub fn file(&self, file: impl AsFd) -> Option<u64> {
+        self.state.kernel.number(file_id(file))
+    }
+
+    /// The number of the file that a name leads to, in the virtual kernel.
+    #[must_use]
+    pub fn named(&self, name: &Name) -> Option<u64> {
+        self.state.kernel.named_number(&name.path())
     }
 
     /// The newest value of a word of a scenario of [`Scenario::words`]; 0 if nobody has touched it.

@@ -118,7 +118,7 @@ fn what_fails_is_told_kept_and_run_again() {
 fn a_token_that_means_nothing_any_more_is_stale() {
     let folder = Folder::new("stale");
     std::fs::create_dir(folder.0.join("kept")).unwrap();
-    let lines = "# of long ago\ngone~weak~0.1~00000000\nslots-try~weak~0.1-9.1~12345678\nrubbish\n";
+    let lines = "# of long ago\nnowhere~weak~0.1~00000000\nslots-try~weak~0.1-9.1~12345678\nrubbish\n";
     std::fs::write(folder.0.join("kept/old"), lines).unwrap();
     let said = folder.run(&["run", "slots-try", "--corpus", "kept"]);
     assert_eq!(said.status, Some(0), "{said:?}");
@@ -141,7 +141,7 @@ fn what_cannot_be_meant_is_said_and_the_status_is_2() {
         &["run", "--seed", "1"],
         &["replay"],
         &["replay", "rubbish"],
-        &["explain", "gone~weak~0.1~00000000"],
+        &["explain", "nowhere~weak~0.1~00000000"],
         &["deep"],
     ];
     for arguments in wrong {

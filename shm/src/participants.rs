@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   attach   lock the byte of a free row ─ generation + 1 ─ life word on the sentinel's list ─ word = LIVE (Release)
-//!   detach   word = FREE ─ life word off the list, 0, wake its sleepers ─ lock given back
+//!   detach   word = FREE ─ life word 0 and its sleepers woken, in one step ─ off the list ─ lock given back
 //!
 //!   an owner is a row and its generation
 //!   told     its life word is marked: it is dying (the kernel woke one who sleeps at the word, and that one the others)
@@ -215,13 +215,13 @@ impl Drop for Participant {
         // Release: what we did in the region is done before we are gone from it. Pairs with the Acquire in
         // `Region::standing`.
         row.word.store(u64::from(self.owner.generation()) << 32 | u64::from(FREE), Ordering::Release);
+        // A Release: whoever finds this 0 finds that the row is nobody's. Pairs with the Acquires in `Region::standing` and
+        // `Region::life`. In one step with the wake, and before the word is off its list: whoever sleeps at the word is woken
+        // by this or by the kernel's mark, wherever we are killed.
+        kernel::store_and_wake(&row.life, 0);
         if let Some(enlisted) = &self.enlisted {
             sentinel::delist(enlisted, &row.life);
         }
-        // Release: whoever finds this 0 finds that the row is nobody's. Pairs with the Acquires in `Region::standing` and
-        // `Region::life`.
-        row.life.store(0, Ordering::Release);
-        kernel::wake(&row.life);
         // The window goes after this, and with it the lock.
     }
 }

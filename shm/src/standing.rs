@@ -23,7 +23,7 @@ use crate::error::{Doing, SystemError};
 use crate::layout::{FREE, PROCESS, ROW_LOCKS, Row, THREAD};
 use crate::location::Location;
 use crate::participants::{Kind, Owner};
-use crate::primitive::{AtomicU32, Ordering};
+use crate::primitive::{AtomicU32, Ordering, fence};
 use crate::region::Region;
 use crate::sentinel::DIED;
 use rustix::io::Errno;
@@ -88,11 +88,14 @@ impl Region {
         // Acquire: pairs with the full barrier of the kernel that marked it, and with the Releases of those who own the row
         // after the owner: if the life word is one of theirs, the row's word is found changed below.
         let life = row.life.load(Ordering::Acquire);
+        // Relaxed: the Acquire of the life word makes it new enough, and if the owner is gone, the fence an Acquire of it.
+        if row.word.load(Ordering::Relaxed) != word {
+            // Acquire: as that of the word above, and with the same Releases.
+            fence(Ordering::Acquire);
+            return Ok(Standing::Gone);
+        }
         if life != 0 && life & DIED == 0 && self.sees_every_mark() {
-            // Acquire: an owner that is found gone here has left, and what it did before is there: without that, one that left a
-            // seat could be found gone while its seat still looked taken. Pairs with the Release in `Participant`'s drop.
-            let is_same = row.word.load(Ordering::Acquire) == word;
-            return Ok(if is_same { Standing::Alive } else { Standing::Gone });
+            return Ok(Standing::Alive);
         }
         // Marked, or never to be marked: the lock knows. It is asked after the word was read, so if it is free now, whoever
         // wrote the word is gone. (If it is not, another may own the row by now, and the next look will say so.)

@@ -413,8 +413,8 @@ impl Memory {
         self.load(process, word, 0, Ordering::Relaxed).value
     }
 
-    /// Payload is copied in or out.
-    pub(crate) fn touch(&mut self, process: usize, granule: u64, writes: bool) -> Result<(), Race> {
+    /// Payload is copied in or out; of what is written, with what stands there afterwards.
+    pub(crate) fn touch(&mut self, process: usize, granule: u64, writes: Option<u64>) -> Result<(), Race> {
         self.payload.touch(granule, process, &self.threads[process].now.clock, writes)
     }
 
@@ -440,6 +440,7 @@ impl Memory {
     pub(crate) fn digest(&mut self, processes: usize) -> Digest {
         let mut digest = join(self.digest, self.sequential.digest());
         digest = join(digest, self.heavy.digest());
+        digest = join(digest, self.payload.digest);
         for thread in &mut self.threads[..processes] {
             let known = *thread.digest.get_or_insert_with(|| {
                 let parts = [&thread.now, &thread.met, &thread.hands_on, &thread.light];

@@ -4,7 +4,11 @@
 //! read (after Flanagan and Freund, "FastTrack", 2009, which keeps less for speed). An access races with what it does not
 //! know of. A word that is payload at other times keeps the same shadow for its atomic accesses, which race with copies and
 //! not with each other.
+//!
+//! What was written, and the shadows, are a part of the state's digest: a dead process says nothing any more of what it
+//! wrote, and whether it did.
 
+use super::digest::{Digest, join, mix, part};
 use super::view::Clock;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -18,10 +22,29 @@ struct Shadow {
     reads: Clock,
     atomic_writes: Clock,
     atomic_reads: Clock,
+    /// What stands there, as far as it was written in this run.
+    content: u64,
+    digest: Digest,
 }
 
-const CLEAN: Shadow =
-    Shadow { writes: Clock::ZERO, reads: Clock::ZERO, atomic_writes: Clock::ZERO, atomic_reads: Clock::ZERO };
+const CLEAN: Shadow = Shadow {
+    writes: Clock::ZERO,
+    reads: Clock::ZERO,
+    atomic_writes: Clock::ZERO,
+    atomic_reads: Clock::ZERO,
+    content: 0,
+    digest: 0,
+};
+
+impl Shadow {
+    /// Takes its part in a sum anew.
+    fn sum_up(&mut self, granule: u64, sum: &mut Digest) {
+        let clocks = [&self.writes, &self.reads, &self.atomic_writes, &self.atomic_reads];
+        let now = clocks.iter().fold(part(granule, self.content), |sum, clock| join(sum, clock.digest()));
+        *sum = sum.wrapping_add(now).wrapping_sub(self.digest);
+        self.digest = now;
+    }
+}
 
 /// Two accesses that race: the one that was found, and whose earlier one it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,11 +58,14 @@ pub(crate) struct Race {
 #[derive(Default)]
 pub(crate) struct Payload {
     shadows: HashMap<u64, Shadow, BuildHasherDefault<Multiply>>,
+    /// Sum over the shadows.
+    pub(super) digest: Digest,
 }
 
 impl Payload {
     pub(crate) fn reset(&mut self) {
         self.shadows.clear();
+        self.digest = 0;
     }
 
     pub(super) fn touch(
@@ -47,21 +73,23 @@ impl Payload {
         granule: u64,
         process: usize,
         now: &Clock,
-        writes: bool,
+        writes: Option<u64>,
     ) -> Result<(), Race> {
         let shadow = self.shadows.entry(granule).or_insert(CLEAN);
-        let race = |other, other_writes| Err(Race { other, writes, other_writes });
+        let race = |other, other_writes| Err(Race { other, writes: writes.is_some(), other_writes });
         if let Some(other) = shadow.writes.beyond(now).or_else(|| shadow.atomic_writes.beyond(now)) {
             return race(other, true);
         }
-        if writes {
+        if let Some(content) = writes {
             if let Some(other) = shadow.reads.beyond(now).or_else(|| shadow.atomic_reads.beyond(now)) {
                 return race(other, false);
             }
             shadow.writes.set(process, now.of(process));
+            shadow.content = mix(0, content) as u64;
         } else {
             shadow.reads.set(process, now.of(process));
         }
+        shadow.sum_up(granule, &mut self.digest);
         Ok(())
     }
 
@@ -84,6 +112,7 @@ impl Payload {
         } else {
             shadow.atomic_reads.set(process, now.of(process));
         }
+        shadow.sum_up(granule, &mut self.digest);
         Ok(())
     }
 }

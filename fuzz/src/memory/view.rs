@@ -87,7 +87,7 @@ impl Clock {
     }
 
     #[inline]
-    fn digest(&self) -> Digest {
+    pub(super) fn digest(&self) -> Digest {
         self.0
             .chunks_exact(2)
             .fold(0, |digest, pair| mix(digest, u64::from(pair[0]) << 32 | u64::from(pair[1])))

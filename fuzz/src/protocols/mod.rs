@@ -3,6 +3,8 @@
 mod account;
 pub mod bytes;
 pub mod eventcount;
+pub mod lifecycle;
+pub mod participants;
 pub mod planted;
 pub mod rings;
 
@@ -58,5 +60,6 @@ impl Entry {
 /// Every scenario of Ringway's.
 #[must_use]
 pub fn all() -> Vec<Entry> {
-    [eventcount::all(), rings::all(), bytes::all()].into_iter().flatten().collect()
+    let files = [lifecycle::all(), participants::all(), eventcount::all(), rings::all(), bytes::all()];
+    files.into_iter().flatten().collect()
 }

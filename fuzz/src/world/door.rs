@@ -11,7 +11,7 @@ use super::kernel::file_id;
 use super::moves::Move;
 use super::places::Spot;
 use super::state::{PAYLOAD_FROM, Pending, STALE, Site, State, Use, Weakening};
-use crate::memory::{Race, Read, mix, part};
+use crate::memory::{GRANULE, Race, Read, mix, part};
 use ringway_shm::primitive::Ordering;
 use ringway_shm::primitive::kernel::{Call, Wake, Watched};
 use ringway_shm::primitive::model::{Action, Copy, FileId, Hooks, Kernel, Open, Outcome, Step, Verdict};
@@ -244,14 +244,20 @@ impl World {
         if len == 0 {
             return;
         }
-        for granule in spot.granules(len) {
+        let first = address - address % GRANULE as usize;
+        for (number, granule) in spot.granules(len).enumerate() {
             if let Some(word) = state.places.word_over(granule) {
                 state.memory.set_mixed(word);
                 if writes {
                     state.rewritten(process, word);
                 }
             }
-            if let Err(race) = state.memory.touch(process, granule, writes) {
+            // What is written in place is not shown; it depends on what its writer was told.
+            let content = || match copy {
+                Some(_) => super::image::read_word(first + number * GRANULE as usize, 4),
+                None => state.processes[process].heard as u64,
+            };
+            if let Err(race) = state.memory.touch(process, granule, writes.then(content)) {
                 state.race(process, granule, race);
             }
         }
@@ -704,7 +710,7 @@ impl Kernel for World {
             Open::New(path) if state.kernel.named(process, path, &mut state.memory).is_some() => {
                 Err(libc::EEXIST)
             }
-            Open::Memory | Open::Nameless(_) | Open::New(_) => state.make(),
+            Open::Memory | Open::Nameless(_) | Open::New(_) => state.make(process),
         };
         if let (Ok(file), Open::New(path)) = (&opened, how) {
             let file = file.try_clone().map_err(|_| libc::EMFILE)?;
@@ -782,21 +788,19 @@ impl Kernel for World {
 impl State {
     /// The file of a name, and which of the run's files it is.
     fn find(&mut self, process: usize, path: &Path) -> Result<OwnedFd, i32> {
-        let found = self.kernel.named(process, path, &mut self.memory);
-        let file = found.ok_or(libc::ENOENT).and_then(|file| file.try_clone().map_err(|_| libc::EMFILE));
-        let heard = match &file {
-            Ok(file) => self.kernel.number(file_id(file)),
-            Err(errno) => *errno as u64 | 1 << 47,
-        };
-        self.hears(process, heard);
-        file
+        let found = self.kernel.named(process, path, &mut self.memory).ok_or(libc::ENOENT);
+        let file =
+            found.and_then(|(file, number)| Ok((file.try_clone().map_err(|_| libc::EMFILE)?, *number)));
+        self.hears(process, file.as_ref().map_or_else(|&errno| errno as u64 | 1 << 47, |file| file.1));
+        file.map(|(file, _)| file)
     }
 
-    fn make(&mut self) -> Result<OwnedFd, i32> {
+    fn make(&mut self, process: usize) -> Result<OwnedFd, i32> {
         let flags = rustix::fs::MemfdFlags::CLOEXEC | rustix::fs::MemfdFlags::ALLOW_SEALING;
         let file = rustix::fs::memfd_create(c"explored", flags).map_err(|errno| errno.raw_os_error())?;
         if let Some(id) = file_id(file.as_fd()) {
-            self.kernel.made(id);
+            let number = self.kernel.made(process, id);
+            self.places.made(id, number);
         }
         Ok(file)
     }

@@ -45,6 +45,8 @@ struct Kept {
     has_joined: bool,
     /// Random numbers drawn.
     drawn: u64,
+    /// Files made.
+    made: u64,
 }
 
 /// The kernel's part of a run.
@@ -53,11 +55,12 @@ pub(crate) struct KernelState {
     pub(crate) clock: Duration,
     locks: BTreeMap<(FileId, u64), Lock>,
     kept: Vec<Kept>,
-    names: BTreeMap<PathBuf, OwnedFd>,
+    /// Which file a name leads to, and its number.
+    names: BTreeMap<PathBuf, (OwnedFd, u64)>,
     /// What those knew who gave files their names or took them away.
     named: Knowledge,
-    /// Files of the run, in the order in which they came.
-    files: Vec<FileId>,
+    /// Files of the run, and their numbers.
+    files: Vec<(FileId, u64)>,
 }
 
 impl KernelState {
@@ -162,14 +165,23 @@ impl KernelState {
         memory.forget(process);
     }
 
-    /// A file that was just made.
-    pub(crate) fn made(&mut self, file: FileId) {
-        self.files.push(file);
+    /// A file that a process just made. Its number says who did, and which of that one's it is: by that its content is known.
+    pub(crate) fn made(&mut self, process: usize, file: FileId) -> u64 {
+        let kept = &mut self.kept[process];
+        let number = (process as u64 + 1) << 8 | kept.made;
+        kept.made += 1;
+        self.files.push((file, number));
+        number
     }
 
     /// Which of the files of the run it is.
-    pub(crate) fn number(&self, file: Option<FileId>) -> u64 {
-        self.files.iter().position(|known| Some(*known) == file).map_or(u64::MAX, |at| at as u64)
+    pub(crate) fn number(&self, file: Option<FileId>) -> Option<u64> {
+        self.files.iter().find(|known| Some(known.0) == file).map(|&(_, number)| number)
+    }
+
+    /// The number of a name's file. Nobody learns anything by it.
+    pub(crate) fn named_number(&self, path: &std::path::Path) -> Option<u64> {
+        self.names.get(path).map(|&(_, number)| number)
     }
 
     /// Gives a file a name; false if the name is taken.
@@ -177,7 +189,8 @@ impl KernelState {
         if self.names.contains_key(&path) {
             return false;
         }
-        self.names.insert(path, file);
+        let number = self.number(file_id(&file)).unwrap_or(u64::MAX);
+        self.names.insert(path, (file, number));
         memory.tell(process, &mut self.named);
         true
     }
@@ -194,7 +207,7 @@ impl KernelState {
         process: usize,
         path: &std::path::Path,
         memory: &mut Memory,
-    ) -> Option<&OwnedFd> {
+    ) -> Option<&(OwnedFd, u64)> {
         memory.learn(process, &self.named);
         self.names.get(path)
     }
@@ -206,11 +219,8 @@ impl KernelState {
 
     pub(crate) fn digest(&self) -> Digest {
         let mut digest = part(self.clock.as_secs(), u64::from(self.clock.subsec_nanos()));
-        let number = |file: &FileId| match self.files.iter().position(|known| known == file) {
-            Some(at) => at as u64,
-            // One that is there in every run.
-            None => file.number | 1 << 63,
-        };
+        // One that nobody made is there in every run.
+        let number = |file: &FileId| self.number(Some(*file)).unwrap_or(file.number | 1 << 63);
         let mut locks: Digest = 0;
         for ((file, byte), lock) in &self.locks {
             let mut holders = [0u64; 2];
@@ -226,14 +236,17 @@ impl KernelState {
             let sleeps = join(words(&kept.watched), words(&kept.enlisted));
             digest = join(
                 digest,
-                mix(sleeps, u64::from(kept.has_joined) | kept.drawn << 1 | (process as u64) << 56),
+                mix(
+                    sleeps,
+                    u64::from(kept.has_joined) | kept.drawn << 1 | kept.made << 32 | (process as u64) << 56,
+                ),
             );
         }
         if !self.names.is_empty() {
-            for (path, file) in &self.names {
+            for (path, (_, number)) in &self.names {
                 let bytes = path.as_os_str().as_encoded_bytes();
                 digest = bytes.iter().fold(digest, |digest, &byte| mix(digest, u64::from(byte)));
-                digest = mix(digest, file_id(file).map_or(0, |file| number(&file)));
+                digest = mix(digest, *number);
             }
         }
         join(digest, self.named.digest())

@@ -26,6 +26,7 @@ mod places;
 mod state;
 
 pub use failure::Failure;
+pub(crate) use kernel::file_id;
 pub use moves::{Bounds, Move};
 pub(crate) use places::Places;
 pub use state::Note;
@@ -393,6 +394,15 @@ impl World {
     pub(crate) fn begin(&self) {
         if self.mode.get() == Mode::Before {
             fiber::suspend();
+        }
+    }
+
+    /// The process that runs goes on when all others have come to their ends.
+    pub(crate) fn outlive(&self) {
+        if self.mode.get() == Mode::Live {
+            self.point(Pending::Last);
+            let mut state = self.state.borrow_mut();
+            state.last = Some(state.processes[state.current].body);
         }
     }
 

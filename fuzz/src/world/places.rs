@@ -2,7 +2,7 @@
 
 use super::image::read_word;
 use crate::memory::{GRANULE, Memory, Multiply, WORDS_MAX};
-use ringway_shm::primitive::model::{self, MappedRange};
+use ringway_shm::primitive::model::{self, FileId, MappedRange};
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
 
@@ -72,6 +72,8 @@ pub(crate) struct Places {
     files: Vec<u64>,
     /// So many of them are there in every run.
     kept: usize,
+    /// Files that the processes of the run made, and their numbers.
+    made: Vec<(FileId, u64)>,
     words: HashMap<Spot, u16, BuildHasherDefault<Multiply>>,
     known: Vec<Known>,
 }
@@ -80,6 +82,12 @@ impl Places {
     /// Forgets the files of the run.
     pub(crate) fn reset(&mut self) {
         self.files.truncate(self.kept);
+        self.made.clear();
+    }
+
+    /// A process has made a file. Its number is that of who made it, and does not depend on who maps it first, or how often.
+    pub(crate) fn made(&mut self, file: FileId, number: u64) {
+        self.made.push((file, number));
     }
 
     /// The files that are known now are there in every run.
@@ -99,6 +107,14 @@ impl Places {
         let inside = |range: &&MappedRange| address.wrapping_sub(range.start) < range.len;
         let range = self.ranges.iter().find(inside)?;
         let within = address - range.start;
+        let offset = range.place.offset + within as u64;
+        let rest = range.len - within;
+        if let Some((device, number)) = range.file.filter(|_| !self.made.is_empty()) {
+            let file = FileId { device, number };
+            if let Some(&(_, made)) = self.made.iter().find(|(known, _)| *known == file) {
+                return Some((made << FILE_AT | offset, rest));
+            }
+        }
         let file = match self.files.iter().position(|&file| file == range.place.region) {
             Some(file) => file,
             None => {
@@ -106,8 +122,7 @@ impl Places {
                 self.files.len() - 1
             }
         };
-        let offset = range.place.offset + within as u64;
-        Some(((file as u64) << FILE_AT | offset, range.len - within))
+        Some(((file as u64) << FILE_AT | offset, rest))
     }
 
     /// A process accesses a word in the middle of a run. False if that is news to the present search.
@@ -219,7 +234,7 @@ impl Places {
     /// For people: the offset, and the file's number if there is more than one.
     pub(crate) fn text(&self, spot: Spot) -> String {
         let offset = spot & ((1 << FILE_AT) - 1);
-        match self.files.len() {
+        match self.files.len() + self.made.len() {
             0 | 1 => format!("{offset:#06x}"),
             _ => format!("{}:{offset:#06x}", spot >> FILE_AT),
         }

@@ -41,6 +41,8 @@ pub(crate) enum Pending {
     Spin {
         stores: u64,
     },
+    /// To go on when all others have ended.
+    Last,
     /// Asleep since it found the words as they were.
     Asleep {
         until: Option<Duration>,
@@ -228,6 +230,8 @@ pub(crate) struct State {
     pub(crate) stacks: Stacks,
     /// Whoever took the last step.
     pub(crate) current: usize,
+    /// Which body has outlived the others: no other one is started again.
+    pub(crate) last: Option<usize>,
     /// The process that is in a step of its own that nobody else sees, if kills are still possible.
     pub(crate) alone: Option<usize>,
     pub(crate) steps: u32,
@@ -286,6 +290,7 @@ impl State {
             processes: Vec::new(),
             stacks: Stacks::default(),
             current: 0,
+            last: None,
             alone: None,
             steps: 0,
             choices: 0,
@@ -330,7 +335,7 @@ impl State {
         self.choices = 0;
         // Without one of its processes a scenario may well come to nothing.
         self.is_disturbed = self.bounds.without != 0;
-        self.is_news = false;
+        (self.is_news, self.last) = (false, None);
         self.payload.clear();
         self.moves.clear();
         self.expected.clone_from(&self.to_expect);
@@ -499,7 +504,7 @@ impl State {
             [left.faults, left.early, left.scribbles, self.alone.map_or(0, |process| process as u8 + 1)];
         digest =
             mix(digest, u64::from(u32::from_le_bytes(counts)) << 32 | u64::from(u32::from_le_bytes(more)));
-        digest = mix(digest, u64::from(self.idle));
+        digest = mix(digest, u64::from(self.idle) | self.last.map_or(0, |body| body as u64 + 1) << 32);
         digest = join(digest, self.notes_digest);
         join(digest, self.operations_digest)
     }
@@ -553,6 +558,7 @@ impl State {
             && match entry.pending {
                 Pending::Spin { stores } => stores != self.stores,
                 Pending::Asleep { .. } => false,
+                Pending::Last => self.is_last(process),
                 _ => true,
             }
     }
@@ -560,6 +566,12 @@ impl State {
     /// Are the heavy fences of a process refused, as in a sandbox?
     pub(crate) fn refuses_heavy_fences(&self, process: usize) -> bool {
         !self.unfenced.is_empty() && self.unfenced.contains(&self.processes[process].name)
+    }
+
+    /// Have all others come to their ends?
+    fn is_last(&self, process: usize) -> bool {
+        let has_ended = |entry: &Proc| matches!(entry.status, Status::Done | Status::Buried);
+        self.processes.iter().enumerate().all(|(number, entry)| number == process || has_ended(entry))
     }
 
     /// Does it wait for others?
@@ -642,7 +654,11 @@ impl State {
                         options.push(Move::Stall(process));
                     }
                 }
-                Status::Killed | Status::Buried if self.left.restarts > 0 && !entry.was_restarted => {
+                Status::Killed | Status::Buried
+                    if self.left.restarts > 0
+                        && !entry.was_restarted
+                        && self.last.is_none_or(|last| last == entry.body) =>
+                {
                     options.push(Move::Restart(process));
                 }
                 _ => {}

@@ -29,17 +29,19 @@ pub struct MappedRange {
     pub len: usize,
     /// Where its first byte is.
     pub place: Place,
+    /// Device and number of the file that it shows, where that is known: the same however often it is mapped.
+    pub file: Option<(u64, u64)>,
 }
 
 /// Device and number of a file.
 type File = (u64, u64);
 
-/// Every live mapping, with the file that it shows, where that is known.
-static MAPPED: Mutex<Vec<(MappedRange, Option<File>)>> = Mutex::new(Vec::new());
+/// Every live mapping.
+static MAPPED: Mutex<Vec<MappedRange>> = Mutex::new(Vec::new());
 static REGIONS: AtomicU64 = AtomicU64::new(0);
 static CHANGES: AtomicU64 = AtomicU64::new(0);
 
-fn all() -> MutexGuard<'static, Vec<(MappedRange, Option<File>)>> {
+fn all() -> MutexGuard<'static, Vec<MappedRange>> {
     MAPPED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -49,17 +51,17 @@ pub(crate) fn identity(file: BorrowedFd<'_>) -> Option<File> {
 }
 
 /// The number of the other mappings of a file, or a new one. A file that is not known is no other mapping's.
-fn number(all: &[(MappedRange, Option<File>)], file: Option<File>) -> u64 {
-    let same = all.iter().find(|(_, known)| file.is_some() && *known == file);
+fn number(all: &[MappedRange], file: Option<File>) -> u64 {
+    let same = all.iter().find(|range| file.is_some() && range.file == file);
     // Relaxed: changed under the lock of the list.
-    same.map_or_else(|| REGIONS.fetch_add(1, Ordering::Relaxed), |(range, _)| range.place.region)
+    same.map_or_else(|| REGIONS.fetch_add(1, Ordering::Relaxed), |range| range.place.region)
 }
 
 /// Tells the door that `len` bytes at `start` show a file from `offset` on.
 pub(crate) fn mapped(start: usize, len: usize, file: Option<File>, offset: u64) {
     let mut all = all();
     let region = number(&all, file);
-    all.push((MappedRange { start, len, place: Place { region, offset } }, file));
+    all.push(MappedRange { start, len, place: Place { region, offset }, file });
     // Relaxed: as in `mappings`.
     CHANGES.fetch_add(1, Ordering::Relaxed);
 }
@@ -67,14 +69,14 @@ pub(crate) fn mapped(start: usize, len: usize, file: Option<File>, offset: u64) 
 /// Tells the door which file the mapping at `start` shows, of which it did not know that.
 pub(crate) fn identified(start: usize, file: Option<File>) {
     let mut all = all();
-    let Some(at) = all.iter().position(|(range, known)| range.start == start && *known != file) else {
+    let Some(at) = all.iter().position(|range| range.start == start && range.file != file) else {
         return;
     };
-    let (mut range, _) = all.swap_remove(at);
-    if all.iter().any(|(_, known)| *known == file) {
+    let mut range = MappedRange { file, ..all.swap_remove(at) };
+    if all.iter().any(|known| known.file == file) {
         range.place.region = number(&all, file);
     }
-    all.push((range, file));
+    all.push(range);
     // Relaxed: as in `mappings`.
     CHANGES.fetch_add(1, Ordering::Relaxed);
 }
@@ -82,7 +84,7 @@ pub(crate) fn identified(start: usize, file: Option<File>) {
 /// Tells the door that the mapping at `start` goes away.
 pub(crate) fn unmapped(start: usize) {
     let mut all = all();
-    all.retain(|(range, _)| range.start != start);
+    all.retain(|range| range.start != start);
     // Relaxed: as in `mappings`.
     CHANGES.fetch_add(1, Ordering::Relaxed);
 }
@@ -91,7 +93,7 @@ pub(crate) fn unmapped(start: usize) {
 #[must_use]
 pub fn locate(address: usize) -> Option<Place> {
     let all = all();
-    let (range, _) = all.iter().find(|(range, _)| address.wrapping_sub(range.start) < range.len)?;
+    let range = all.iter().find(|range| address.wrapping_sub(range.start) < range.len)?;
     Some(Place { region: range.place.region, offset: range.place.offset + (address - range.start) as u64 })
 }
 
@@ -107,5 +109,5 @@ pub fn mappings() -> u64 {
 /// Every mapping that [`locate`] knows.
 #[must_use]
 pub fn all_mapped() -> Vec<MappedRange> {
-    all().iter().map(|(range, _)| *range).collect()
+    all().clone()
 }
