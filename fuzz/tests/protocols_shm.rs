@@ -10,7 +10,14 @@ use std::os::fd::AsFd;
 use std::rc::Rc;
 
 /// Those that take more than a second or two without optimisation: for the command line.
-const LARGE: &[&str] = &["name-last2-kill", "name-last2-fault", "name-unlink-fault", "role3", "life2"];
+const LARGE: &[&str] = &[
+    "name-last2-kill",
+    "name-last2-fault",
+    "name-unlink-fault",
+    "role3",
+    "life2",
+    "name-leave-open-sweep-kill",
+];
 
 /// Explores those of which the name begins so.
 fn all_well(entries: Vec<Entry>, is_among: impl Fn(&str) -> bool) {

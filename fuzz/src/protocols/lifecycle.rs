@@ -371,6 +371,14 @@ pub fn all() -> Vec<Entry> {
             "the same, while a third removes leftovers",
         ),
         Entry::new(
+            left("name-leave-open-sweep-kill")
+                .process("opener", |me| once(me, look_in))
+                .process("sweeper", |me| once(me, sweep))
+                .process("last", come_last),
+            killed,
+            "the same, one killed anywhere, and another comes (ten seconds)",
+        ),
+        Entry::new(
             left("name-leave-open-kill").process("opener", |me| once(me, look_in)).process("last", come_last),
             Bounds::STRONG.kills(2),
             "one leaves, another opens, both may be killed: who comes next is served",
