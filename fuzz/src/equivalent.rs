@@ -16,7 +16,25 @@ pub struct Equivalent {
 }
 
 /// The list.
-pub const EQUIVALENT: &[Equivalent] = &[];
+pub const EQUIVALENT: &[Equivalent] = &[
+    Equivalent {
+        file: "sync/src/eventcount.rs",
+        fragment: UNFENCED,
+        change: "no fence SeqCst",
+        reason: UNFENCED_REASON,
+    },
+    Equivalent {
+        file: "sync/src/eventcount.rs",
+        fragment: UNFENCED,
+        change: "fence AcqRel instead of fence SeqCst",
+        reason: UNFENCED_REASON,
+    },
+];
+
+/// The second fence of a sleeper whose heavy fence was refused. The line before it says so.
+const UNFENCED: &str = "fence(Ordering::SeqCst); // for this sleep alone";
+const UNFENCED_REASON: &str = "as long as a sleeper does not know that its ringer fences, its sleeps end by a slice of a millisecond: \
+     without this fence a ring may be missed for that long, and no longer";
 
 /// Why a mutant may survive, if somebody has shown it.
 #[must_use]

@@ -199,9 +199,8 @@ impl Participant {
     }
 
     fn row(&self) -> &Row {
-        // SAFETY: a row of the window's page, mapped as long as the window lives, or of the region's mapping,
-        // which
-        // `_mapping` keeps; aligned; all of it is atomic words.
+        // SAFETY: a row of the window's page, mapped as long as the window lives, or of the region's mapping, which `_mapping`
+        // keeps; aligned; all of it is atomic words.
         unsafe { self.row.as_ref() }
     }
 }

@@ -149,8 +149,8 @@ fn owner(title: &str, rows: u32) -> Scenario {
 fn lives(me: &Process, row: Option<Arc<Participant>>) {
     if let Some(row) = row {
         me.put(HELD, 7);
-        // Release: what a live process does at any moment.
-        me.word(WHO + 1).store(1, Ordering::Release);
+        // Relaxed: what a live process does at any moment.
+        me.word(WHO + 1).store(1, Ordering::Relaxed);
         me.keep(row);
     }
 }
@@ -173,6 +173,46 @@ fn watch(me: &Process, owner: Owner) {
     me.note("found", me.get(HELD));
     assert_eq!(region.is_gone(owner), Ok(true));
     assert_eq!(region.standing(owner), Ok(Standing::Gone));
+}
+
+/// The same, by the lock alone.
+fn watch_the_lock(me: &Process, owner: Owner) {
+    let region = me.region();
+    me.wait_for_ever("is_gone", || {
+        while me.attempt("is_gone", || region.is_gone(owner)) == Ok(false) {
+            spin_hint();
+        }
+    });
+    me.note("found", me.get(HELD));
+}
+
+/// Asks again and again, while the row may pass to another: who was gone is never alive again.
+fn watch_on(me: &Process, owner: Owner) {
+    let region = me.region();
+    let mut was_gone = false;
+    for _ in 0..3 {
+        let standing = me.attempt("standing", || region.standing(owner)).expect("the kernel answers");
+        assert!(!(was_gone && standing == Standing::Alive), "alive after it was gone");
+        was_gone |= standing == Standing::Gone;
+        let life = me.attempt("life", || region.life(owner));
+        assert!(
+            !(was_gone && life.is_some_and(|life| life.alive != 0)),
+            "it is gone, and its life word lives"
+        );
+    }
+}
+
+/// Reads the table while others come: a row that belongs to somebody is whole.
+fn list(me: &Process) {
+    let region = me.region();
+    for _ in 0..2 {
+        for entry in me.attempt("participants", || region.participants()).expect("the kernel answers") {
+            assert!(
+                entry.process != 0 && entry.thread != 0 && entry.attached_ns != 0,
+                "half a row: {entry:?}"
+            );
+        }
+    }
 }
 
 /// Asks how it stands with one that lives.
@@ -324,6 +364,49 @@ pub fn all() -> Vec<Entry> {
         ),
         Entry::new(asked("standing"), plain, "one that lives is alive, whatever it does"),
         Entry::new(asked("standing-kill"), killed.lingering(), "and it is until it is killed"),
+        Entry::new(
+            watcher(owner("gone-by-lock", 4), "watcher", watch_the_lock),
+            killed,
+            "the same, by the lock alone",
+        ),
+        Entry::new(
+            watcher(owner("gone-for-good", 1), "watcher", watch_on).process("heir", |me| {
+                if let Some(row) = attach(me, WHO + 1) {
+                    me.keep(row);
+                }
+            }),
+            killed,
+            "who is gone is not alive again when its row is another's",
+        ),
+        Entry::new(
+            table("life-fresh", 2)
+                .process("comer", |me| {
+                    if let Some(row) = attach(me, WHO) {
+                        me.keep(row);
+                    }
+                })
+                .process("watcher", |me| {
+                    // Relaxed: who it is came by a way that orders nothing.
+                    if let Some(owner) = Owner::from_bits(me.word(WHO).load(Ordering::Relaxed)) {
+                        let region = me.region();
+                        let life = me.attempt("life", || region.life(owner));
+                        assert!(life.is_none_or(|life| life.alive != 0), "a life word of before its time");
+                    }
+                }),
+            plain,
+            "the life word of an owner is not that of the row before it",
+        ),
+        Entry::new(
+            table("row-listed", 2)
+                .process("comer", |me| {
+                    if let Some(row) = attach(me, WHO) {
+                        me.keep(row);
+                    }
+                })
+                .process("lister", list),
+            plain,
+            "a row that is found in the table is whole",
+        ),
         Entry::new(
             watcher(owner("gone", 4), "watcher", watch),
             Bounds::WEAK.kills(1).lingering(),
