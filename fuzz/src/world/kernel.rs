@@ -9,7 +9,8 @@
 //! What a lock, a name or a death hands from one process to another is knowledge, as with an atomic word: who takes a lock
 //! knows what those knew who gave it back before.
 
-use super::state::{Pending, State, Status};
+use super::process::{Pending, Status};
+use super::state::State;
 use crate::memory::{Digest, Knowledge, Memory, join, mix, part};
 use ringway_shm::primitive::Ordering;
 use ringway_shm::primitive::model::FileId;

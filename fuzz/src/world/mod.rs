@@ -8,35 +8,45 @@
 //!
 //! | file | has |
 //! |---|---|
-//! | `state.rs` | everything that a run consists of at one moment, and what may happen next |
-//! | `door.rs` | what comes through the door of `shm`, turned into steps |
-//! | `kernel.rs` | locks, sleepers, life words, names, the clock |
+//! | `state.rs`, `process.rs` | everything that a run consists of at one moment |
+//! | `door.rs`, `access.rs` | what comes through the door of `shm`, turned into steps, and what they do |
+//! | `calls.rs`, `kernel.rs` | calls to the kernel; locks, sleepers, life words, names, the clock |
+//! | `turns.rs`, `options.rs`, `happens.rs` | who is next, what may happen, and what happens then |
+//! | `site.rs` | where in the source an ordering is asked for |
 //! | `places.rs` | which word of which file an address is |
 //! | `image.rs` | the real bytes behind it all |
 //! | `fiber.rs` | stacks |
 //! | `moves.rs`, `failure.rs` | what may happen, and what may be wrong |
 
+mod access;
+mod calls;
 mod door;
 mod failure;
 mod fiber;
+mod happens;
 pub(crate) mod image;
 mod kernel;
 mod moves;
+mod options;
 mod places;
+mod process;
+mod site;
 mod state;
+mod turns;
 
 pub use failure::Failure;
 pub(crate) use kernel::file_id;
 pub use moves::{Bounds, Move};
 pub(crate) use places::Places;
+pub(crate) use process::{InCall, Status};
+pub(crate) use site::{Order, Site, Use, Weakening};
 pub use state::Note;
-pub(crate) use state::{Event, Hostile, InCall, Order, STALE, Site, State, Status, Use, Weakening};
+pub(crate) use state::{Event, Hostile, STALE, State};
 
 use crate::scenario::{Process, Scenario};
 use image::Image;
 use ringway_shm::primitive::model::{self, Installed};
 use ringway_shm::{Expected, Region};
-use state::Pending;
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::os::fd::AsFd;
@@ -269,127 +279,6 @@ impl World {
         self.mode.get() == Mode::Before
     }
 
-    /// The process that runs is about to take a step that others can see: who is next? Returns when it is this one's turn.
-    fn point(&self, pending: Pending) -> Move {
-        {
-            let mut state = self.state.borrow_mut();
-            let current = state.current;
-            state.processes[current].pending = pending;
-        }
-        self.point_again()
-    }
-
-    /// The same, unless the step is nobody else's matter.
-    fn point_unless_own(&self, pending: Pending) -> Move {
-        {
-            let mut state = self.state.borrow_mut();
-            let process = state.current;
-            let goes_on = state.reduces && state.steps < state.bounds.steps;
-            if goes_on && state.is_own(process, pending) {
-                state.steps += 1;
-                state.processes[process].steps += 1;
-                state.hears(process, 0);
-                return Move::Step { process: process as u8, stale: 0 };
-            }
-            if goes_on && state.is_private(process, pending) {
-                // To die before it is all that may happen instead.
-                state.alone = Some(process);
-            }
-        }
-        self.point(pending)
-    }
-
-    /// The same, of what is pending already.
-    fn point_again(&self) -> Move {
-        let me = self.state.borrow().current;
-        let next = self.decide();
-        if next != Some(me) {
-            self.next.set(next);
-            fiber::suspend();
-        }
-        self.state.borrow().granted
-    }
-
-    /// The process that runs is about to take a step that nobody else sees.
-    fn point_alone(&self) {
-        {
-            let mut state = self.state.borrow_mut();
-            if state.left.kills == 0 {
-                return;
-            }
-            let current = state.current;
-            state.alone = Some(current);
-            state.processes[current].pending = Pending::Step;
-        }
-        self.point_again();
-    }
-
-    /// Lets things happen until a process is to go on; `None` at the end of the run.
-    fn decide(&self) -> Option<usize> {
-        loop {
-            let mut state = self.state.borrow_mut();
-            if state.failure.is_some() || (state.reduces && state.is_news) {
-                return None;
-            }
-            if !self.scenario.always.is_empty() {
-                let check = |state: &State| {
-                    let mut checks = self.scenario.always.iter();
-                    checks.find_map(|check| check(&crate::scenario::Moment::new(state)).err())
-                };
-                if let Some(message) = check(&state) {
-                    state.fail(Failure::Broken { message });
-                    return None;
-                }
-            }
-            state.find_options();
-            let option = match state.options.len() {
-                0 => {
-                    let failure = Failure::Stuck { waiting: state.waiting() };
-                    state.fail(failure);
-                    return None;
-                }
-                // Whoever searches must hear of one who waits where nobody should.
-                1 if !state.tries_in_vain() => 0,
-                _ => match self.chooser.borrow_mut().choose(&mut state) {
-                    Some(option) => {
-                        state.choices += 1;
-                        option
-                    }
-                    None => {
-                        self.cut.set(true);
-                        return None;
-                    }
-                },
-            };
-            let chosen = state.options[option];
-            if chosen == Move::End {
-                return None;
-            }
-            if let Some(process) = state.perform(chosen) {
-                return Some(process);
-            }
-            if let Move::Restart(process) = chosen {
-                drop(state);
-                self.restart(usize::from(process));
-            }
-        }
-    }
-
-    fn restart(&self, dead: usize) {
-        let started = {
-            let mut state = self.state.borrow_mut();
-            state.left.restarts -= 1;
-            let entry = &mut state.processes[dead];
-            entry.was_restarted = true;
-            let (body, incarnation) = (entry.body, entry.incarnation + 1);
-            let name = format!("{}#{}", self.scenario.bodies[body].name, incarnation + 1);
-            state.add_process(name, body, incarnation)
-        };
-        if let Some(process) = started {
-            self.spawn(process);
-        }
-    }
-
     /// The end of a process's setting up.
     pub(crate) fn begin(&self) {
         if self.mode.get() == Mode::Before {
@@ -400,7 +289,7 @@ impl World {
     /// The process that runs goes on when all others have come to their ends.
     pub(crate) fn outlive(&self) {
         if self.mode.get() == Mode::Live {
-            self.point(Pending::Last);
+            self.point(process::Pending::Last);
             let mut state = self.state.borrow_mut();
             state.last = Some(state.processes[state.current].body);
         }
