@@ -98,8 +98,9 @@ struct Thread {
     hands_on: Knowledge,
     /// What it knew at its last light fence.
     light: Knowledge,
-    /// How often it has read a message again of which there were newer ones, for each word.
-    rereads: Vec<u8>,
+    /// For each word a message, and how often it was read again while there were newer ones. It counts as long as the process
+    /// may still see that message.
+    rereads: Vec<(u32, u8)>,
     /// Computed when asked for.
     digest: Option<Digest>,
 }
@@ -109,11 +110,29 @@ const REREADS_MAX: u8 = 2;
 
 impl Thread {
     /// Counts a read of an old message.
-    fn reread(&mut self, word: usize, is_new_to_it: bool) {
+    fn reread(&mut self, word: usize, message: u32) {
         if self.rereads.len() <= word {
-            self.rereads.resize(word + 1, 0);
+            self.rereads.resize(word + 1, (0, 0));
         }
-        self.rereads[word] = if is_new_to_it { 0 } else { self.rereads[word] + 1 };
+        let (known, count) = &mut self.rereads[word];
+        // What it had not seen before is no repetition.
+        let is_again = message == self.now.view.of(word);
+        *count = if *known == message && is_again { *count + 1 } else { u8::from(is_again) };
+        *known = message;
+    }
+
+    fn compute_digest(&self) -> Digest {
+        let parts = [&self.now, &self.met, &self.hands_on, &self.light];
+        let known = parts.iter().fold(0, |digest, part| join(digest, part.digest()));
+        let counts = (0..self.rereads.len()).map(|word| (word as u64, self.rereads(word)));
+        let counts = counts.filter(|&(_, count)| count > 0);
+        counts.fold(known, |digest, (word, count)| mix(digest, word << 8 | u64::from(count)))
+    }
+
+    /// How often it has read again what is the oldest that it may see of a word.
+    fn rereads(&self, word: usize) -> u8 {
+        let is_that = |&&(message, _): &&(u32, u8)| message == self.now.view.of(word);
+        self.rereads.get(word).filter(is_that).map_or(0, |&(_, count)| count)
     }
 }
 
@@ -231,7 +250,7 @@ impl Memory {
         let entry = &self.words[word];
         let thread = &self.threads[process];
         let oldest = thread.now.view.of(word).max(entry.first);
-        let is_worn = thread.rereads.get(word).is_some_and(|&count| count >= REREADS_MAX);
+        let is_worn = thread.rereads(word) >= REREADS_MAX;
         entry.newest() - if is_worn { (oldest + 1).min(entry.newest()) } else { oldest }
     }
 
@@ -259,11 +278,8 @@ impl Memory {
         digest = join(digest, self.heavy.digest());
         digest = join(digest, self.payload.digest);
         for thread in &mut self.threads[..processes] {
-            let known = *thread.digest.get_or_insert_with(|| {
-                let parts = [&thread.now, &thread.met, &thread.hands_on, &thread.light];
-                let known = parts.iter().fold(0, |digest, part| join(digest, part.digest()));
-                thread.rereads.iter().fold(known, |digest, &count| mix(digest, u64::from(count)))
-            });
+            let known = thread.digest.unwrap_or_else(|| thread.compute_digest());
+            thread.digest = Some(known);
             digest = join(digest, known);
         }
         digest

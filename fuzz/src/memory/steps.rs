@@ -14,8 +14,8 @@ impl Memory {
         let message = entry.at(number);
         let thread = &mut self.threads[process];
         thread.digest = None;
-        if number < newest || thread.rereads.get(word).is_some_and(|&count| count > 0) {
-            thread.reread(word, number == newest || number > thread.now.view.of(word));
+        if number < newest {
+            thread.reread(word, number);
         }
         thread.now.view.raise(word, number);
         if acquires(order) {

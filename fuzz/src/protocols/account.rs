@@ -28,7 +28,7 @@ impl Account {
     pub(crate) fn of(end: &End<'_>, consumer: usize, at_once: usize) -> Self {
         let mut tried = end.values("try");
         tried.dedup();
-        let deaths = usize::from(end.was_killed(consumer));
+        let deaths = end.deaths(consumer);
         Self { tried, sent: end.values("sent"), received: end.values("received"), lost_max: deaths * at_once }
     }
 

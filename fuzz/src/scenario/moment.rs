@@ -50,8 +50,16 @@ impl<'a> Moment<'a> {
     /// Was any incarnation of this process of the scenario killed?
     #[must_use]
     pub fn was_killed(&self, number: usize) -> bool {
+        self.deaths(number) > 0
+    }
+
+    /// How many incarnations of this process of the scenario were killed.
+    #[must_use]
+    pub fn deaths(&self, number: usize) -> usize {
         let is_dead = |status| matches!(status, Status::Killed | Status::Buried);
-        self.state.processes.iter().any(|process| process.body == number && is_dead(process.status))
+        let died =
+            self.state.processes.iter().filter(|process| process.body == number && is_dead(process.status));
+        died.count()
     }
 
     /// Was any incarnation of this process of the scenario killed, or has the kernel begun to end it?

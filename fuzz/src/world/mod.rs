@@ -364,7 +364,10 @@ fn keep_panics_quiet() {
                 let mut panic = panic.borrow_mut();
                 let Some(said) = panic.as_mut() else { return false };
                 let place = info.location().map(|at| format!(" ({}:{})", at.file(), at.line()));
-                *said = format!("{}{}", info.payload_as_str().unwrap_or("?"), place.unwrap_or_default());
+                let payload = info.payload();
+                let text = payload.downcast_ref::<&str>().copied();
+                let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+                *said = format!("{}{}", text.unwrap_or("?"), place.unwrap_or_default());
                 true
             });
             if !is_ours {
