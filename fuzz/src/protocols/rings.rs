@@ -437,6 +437,7 @@ pub fn all() -> Vec<Entry> {
     );
     add(tries::<Throughput>("slots-try-kill", 3, true), one, "the same, one killed");
     add(heirs::<Throughput>("slots-heir", 2, 2), heir, "2 tries a side, one killed and followed");
+    add(heirs::<Throughput>("slots-seat", 0, 2), heir, "2 looks after a side that is killed and followed");
     add(waits::<Throughput>("slots-wait", 2), WEAK, "2 messages, calls that wait");
     add(waits::<Throughput>("slots-wait-kill", 2), one, "the same, one killed");
     add(leaves::<Throughput>("slots-leave"), WEAK, "1 message, and both leave");
