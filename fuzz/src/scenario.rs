@@ -297,6 +297,7 @@ impl Process {
     /// # Panics
     ///
     /// When there is no such cell.
+    #[track_caller]
     pub fn put(&self, cell: usize, value: u64) {
         image::put(&self.region(), CELLS, cell, value);
     }
@@ -307,6 +308,7 @@ impl Process {
     ///
     /// When there is no such cell.
     #[must_use]
+    #[track_caller]
     pub fn get(&self, cell: usize) -> u64 {
         image::get(&self.region(), CELLS, cell)
     }

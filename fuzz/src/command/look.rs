@@ -40,9 +40,10 @@ pub(super) const EXPLAIN: Verb = Verb {
     usage: "explain TOKEN [--all]",
     more: "  TOKEN        as `run` prints it, in quotes
   --all        every step. Otherwise what happens before the first choice is one line for each process, and of a long
-               run the steps before the last sixty are left out, but for what is marked
-A line has 120 columns at most. Stale reads are marked, and so is what happens to processes from outside: in colour on a terminal, unless NO_COLOR is
-set. The exit status is 0 whether the run fails or not.",
+               run the steps before the last sixty are left out, but for what is marked. The rounds of one that looks in
+               vain at the end are told once
+Stale reads are marked, and so is what happens to processes from outside: in colour on a terminal, unless NO_COLOR is
+set. A line has 120 columns at most. The exit status is 0 whether the run fails or not.",
     example: "explain 'TOKEN'",
     run: explain,
 };
