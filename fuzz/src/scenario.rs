@@ -8,6 +8,7 @@
 //! ```
 
 use crate::linear::{Call, End as CallEnd};
+use crate::memory::PROCESSES_MAX;
 use crate::world::{Hostile, InCall, Note, State, Status, World, file_id, image};
 use ringway_shm::primitive::model::Kernel;
 use ringway_shm::primitive::{AtomicU32, AtomicU64, kernel};
@@ -86,11 +87,11 @@ impl Debug for Scenario {
 }
 
 impl Scenario {
-    /// One without processes. Blanks in the name become dashes: it is part of a token.
+    /// One without processes. Blanks and tildes in the name become dashes: it is part of a token.
     #[must_use]
     pub fn new(name: impl Into<String>) -> Self {
         Self {
-            name: name.into().replace(char::is_whitespace, "-"),
+            name: name.into().replace(|letter: char| letter.is_whitespace() || letter == '~', "-"),
             region: None,
             bodies: Vec::new(),
             always: Vec::new(),
@@ -134,6 +135,10 @@ impl Scenario {
     }
 
     /// A process.
+    ///
+    /// # Panics
+    ///
+    /// When there are [`PROCESSES_MAX`] already.
     #[must_use]
     pub fn process(self, name: impl Into<String>, run: impl Fn(&Process) + 'static) -> Self {
         self.process_with(name, |_| (), move |me, ()| run(me))
@@ -141,6 +146,10 @@ impl Scenario {
 
     /// A process that sets something up first. All processes have done so, one after the other, before the first choice of a
     /// run: what they write then has always been there. One that is started again sets itself up in the middle of the run.
+    ///
+    /// # Panics
+    ///
+    /// When there are [`PROCESSES_MAX`] already.
     #[must_use]
     pub fn process_with<T>(
         mut self,
@@ -148,6 +157,7 @@ impl Scenario {
         set_up: impl Fn(&Process) -> T + 'static,
         run: impl Fn(&Process, T) + 'static,
     ) -> Self {
+        assert!(self.bodies.len() < PROCESSES_MAX, "a scenario has {PROCESSES_MAX} processes at most");
         let body = move |me: &Process| {
             let ready = set_up(me);
             me.world.begin();
@@ -258,6 +268,7 @@ impl Process {
     ///
     /// When the scenario has none.
     #[must_use]
+    #[track_caller]
     pub fn region(&self) -> Arc<Region> {
         self.world.region_of(self.number)
     }
@@ -268,8 +279,9 @@ impl Process {
     ///
     /// When there is no such word.
     #[must_use]
+    #[track_caller]
     pub fn word(&self, number: usize) -> Word {
-        Word { region: self.region(), number }
+        Word { region: self.region(), number: self.there_is(number) }
     }
 
     /// A word of four bytes of a scenario of [`Scenario::words`]: one to sleep at.
@@ -278,8 +290,9 @@ impl Process {
     ///
     /// When there is no such futex.
     #[must_use]
+    #[track_caller]
     pub fn futex(&self, number: usize) -> Futex {
-        Futex { region: self.region(), number }
+        Futex { region: self.region(), number: self.there_is(number) }
     }
 
     /// An eventcount in the place of a word of a scenario of [`Scenario::words`].
@@ -288,8 +301,9 @@ impl Process {
     ///
     /// When there is no such word.
     #[must_use]
+    #[track_caller]
     pub fn eventcount(&self, number: usize) -> Bell {
-        Bell { region: self.region(), number }
+        Bell { region: self.region(), number: self.there_is(number) }
     }
 
     /// Writes payload to a cell of a scenario of [`Scenario::words`]: not atomic, so others must have been kept away.
@@ -299,7 +313,7 @@ impl Process {
     /// When there is no such cell.
     #[track_caller]
     pub fn put(&self, cell: usize, value: u64) {
-        image::put(&self.region(), CELLS, cell, value);
+        image::put(&self.region(), CELLS, self.there_is(cell), value);
     }
 
     /// Reads payload from a cell.
@@ -310,7 +324,15 @@ impl Process {
     #[must_use]
     #[track_caller]
     pub fn get(&self, cell: usize) -> u64 {
-        image::get(&self.region(), CELLS, cell)
+        image::get(&self.region(), CELLS, self.there_is(cell))
+    }
+
+    /// A section has more bytes than were asked for. (In a region of another shape they are the limit.)
+    #[track_caller]
+    fn there_is(&self, number: usize) -> usize {
+        let words = self.world.scenario.words;
+        assert!(words == 0 || number < words, "the scenario has {words} words: there is no number {number}");
+        number
     }
 
     /// How it stands at this moment. To look is no step and tells the process nothing, so it is for checks, which hold or end

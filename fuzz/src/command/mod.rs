@@ -25,6 +25,7 @@ use crate::protocols::Entry;
 use crate::token::Token;
 use crate::world::Failure;
 use arguments::Arguments;
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
@@ -174,6 +175,12 @@ fn follow(title: &str, bench: &Bench<'_>, words: &[String]) -> Outcome {
     let verb = verb.ok_or_else(|| Fault::usage(format!("unknown verb {first:?}")))?;
     if words.iter().any(is_help) {
         return help_of(verb, bench);
+    }
+    let mut names = BTreeSet::new();
+    if let Some(name) =
+        bench.entries.iter().map(|entry| entry.scenario.name()).find(|name| !names.insert(*name))
+    {
+        return Err(Fault::Other(format!("two scenarios are called {name:?}: a token names its scenario")));
     }
     (verb.run)(bench, &words[1..])
 }
