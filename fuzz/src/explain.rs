@@ -35,6 +35,11 @@ const STRIDE_MAX: usize = 28;
 /// Rows at the end of a long run that are always told.
 const LAST: usize = 60;
 
+/// Rows of a round that is told once.
+const ROUND_MAX: usize = 16;
+/// How often it has to be gone for that.
+const ROUNDS_MIN: usize = 4;
+
 /// How a run is told.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Style {
@@ -87,15 +92,41 @@ pub(crate) fn told(scenario: &Scenario, token: &Token, replayed: &Replayed, styl
     } else {
         page.set_up(&rows[..live]);
         let run = &rows[live..];
+        let (round, count) = rounds(run);
+        let run = &run[..run.len() - round * (count - 1)];
         let kept = if run.len() > LAST + LAST / 2 { run.len() - LAST } else { 0 };
         page.folded(&run[..kept]);
         page.rows(&run[kept..]);
+        if count > 1 {
+            page.row(
+                None,
+                None,
+                ' ',
+                &format!("... the same again, {} times", count - 1),
+                Paint::Faint,
+                None,
+            );
+        }
     }
     match &replayed.found {
         Some(found) => page.last(&format!("==> {}", found.failure), Paint::Fault),
         None => page.last("==> nothing is wrong with this run", Paint::Plain),
     }
     page.text
+}
+
+/// How many rows at the end are a round that is gone again and again, and how often: who looks in vain looks often.
+fn rounds(rows: &[Event]) -> (usize, usize) {
+    let is_same = |one: &Event, other: &Event| {
+        (one.process, one.by, &one.text, one.site) == (other.process, other.by, &other.text, other.site)
+    };
+    let count = |round: usize| {
+        let last = &rows[rows.len() - round..];
+        let is_last = |rows: &&[Event]| rows.iter().zip(last).all(|(one, other)| is_same(one, other));
+        rows.rchunks_exact(round).take_while(is_last).count()
+    };
+    let mut found = (1..=ROUND_MAX.min(rows.len())).map(|round| (round, count(round)));
+    found.find(|&(_, count)| count >= ROUNDS_MIN).unwrap_or((0, 1))
 }
 
 /// A hostile party's move is told with what it writes.

@@ -90,7 +90,7 @@ impl FromStr for Token {
         let wrong = |what: &str| TokenError { what: what.to_owned() };
         let parts: Vec<&str> = line.trim().split('~').collect();
         let [scenario, bounds, choices, check] = parts[..] else {
-            return Err(wrong("four parts with ~ between them"));
+            return Err(wrong("it has four parts with ~ between them, as NAME~weak~4.1~9c01f3aa"));
         };
         let mut token = Self {
             scenario: scenario.to_owned(),
@@ -166,18 +166,22 @@ impl FromStr for Bounds {
     type Err = TokenError;
 
     fn from_str(text: &str) -> Result<Self, TokenError> {
-        let wrong = |what: &str| TokenError { what: format!("bounds {what:?}") };
+        let wrong = |what: &str| TokenError { what: format!("{what:?} is no bound") };
+        let no_number =
+            |what: &str, max: u32| TokenError { what: format!("{what:?} has no number up to {max}") };
         let mut bounds = Self::WEAK;
         for word in text.split(',') {
             match (word, word.split_once('=')) {
                 ("weak", _) => bounds.weak = true,
                 ("strong", _) => bounds.weak = false,
                 ("lingers", _) => bounds.lingers = true,
-                (_, Some(("steps", value))) => bounds.steps = value.parse().map_err(|_| wrong(word))?,
+                (_, Some(("steps", value))) => {
+                    bounds.steps = value.parse().map_err(|_| no_number(word, u32::MAX))?;
+                }
                 (_, Some((name, value))) => {
                     let known = NUMBERS.iter().find(|(known, _)| *known == name);
                     let (_, number) = known.ok_or_else(|| wrong(word))?;
-                    *number(&mut bounds) = value.parse().map_err(|_| wrong(word))?;
+                    *number(&mut bounds) = value.parse().map_err(|_| no_number(word, u8::MAX.into()))?;
                 }
                 _ => return Err(wrong(word)),
             }

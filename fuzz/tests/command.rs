@@ -1,7 +1,7 @@
 //! The command line, as somebody at a terminal meets it.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 /// A folder of a test's own, which goes with it.
 struct Folder(PathBuf);
@@ -115,6 +115,39 @@ fn what_fails_is_told_kept_and_run_again() {
 }
 
 #[test]
+fn where_nothing_can_be_kept_the_others_are_explored_all_the_same() {
+    let folder = Folder::new("unkept");
+    let said = folder.run(&["run", "planted", "slots-try", "--corpus", "/proc/no-such-folder"]);
+    assert_eq!((said.status, said.err.as_str()), (Some(1), ""), "{said:?}");
+    assert!(said.out.contains("    not kept: /proc/no-such-folder: "), "{said:?}");
+    assert!(said.out.lines().last().unwrap().starts_with("slots-try "), "{said:?}");
+}
+
+#[test]
+fn who_closes_the_pipe_has_seen_enough() {
+    use std::io::Read as _;
+    let folder = Folder::new("closed");
+    for arguments in [&["trace"][..], &["list"], &["explain", "planted~weak,without=4~4.1~3ffc6d48", "--all"]]
+    {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ringway-fuzz"));
+        command.args(arguments).current_dir(&folder.0).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        drop(child.stdout.take());
+        let mut told = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut told).unwrap();
+        assert!(child.wait().unwrap().success() && told.is_empty(), "{arguments:?}: {told}");
+    }
+}
+
+#[test]
+fn an_argument_that_is_no_text_is_said_to_be_none() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let argument = std::ffi::OsStr::from_bytes(b"run\xff");
+    let output = Command::new(env!("CARGO_BIN_EXE_ringway-fuzz")).arg(argument).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+}
+
+#[test]
 fn a_token_that_means_nothing_any_more_is_stale() {
     let folder = Folder::new("stale");
     std::fs::create_dir(folder.0.join("kept")).unwrap();
@@ -131,7 +164,7 @@ fn a_token_that_means_nothing_any_more_is_stale() {
 #[test]
 fn what_cannot_be_meant_is_said_and_the_status_is_2() {
     let folder = Folder::new("unknown");
-    let wrong: [&[&str]; 11] = [
+    let wrong: [&[&str]; 18] = [
         &["rin"],
         &["run", "no-such-scenario"],
         &["run", "--sead", "7"],
@@ -143,11 +176,21 @@ fn what_cannot_be_meant_is_said_and_the_status_is_2() {
         &["replay", "rubbish"],
         &["explain", "nowhere~weak~0.1~00000000"],
         &["deep"],
+        &["deep", "--minutes", "1", "--log", "no-such-folder/log"],
+        &["run", "slots-try", "--bounds", "weak,kills=999"],
+        &["run", "slots-try", "--json", "no-such-folder/report.json"],
+        &["run", "slots-try", "--corpus", "/dev/null"],
+        &["mutate", "slots-try", "--file", "no-such-file"],
+        &["trace", "slots-try"],
+        &["list", "slots-try"],
     ];
     for arguments in wrong {
         let said = folder.run(arguments);
         assert_eq!((said.status, said.out.as_str()), (Some(2), ""), "{arguments:?}: {said:?}");
         assert!(said.err.starts_with("ringway-fuzz: "), "{said:?}");
+        // A file that is not there is named.
+        let file = arguments.iter().find(|word| word.contains('/')).unwrap_or(&"");
+        assert!(said.err.contains(file), "{said:?}");
     }
 }
 

@@ -63,7 +63,7 @@ fn who_looks_again_is_not_overtaken_by_the_time_of_one_who_sleeps() {
 #[test]
 fn a_death_between_two_copies_is_not_one_before_or_behind_them() {
     let scenario = Scenario::new("copies")
-        .words(2)
+        .words(3)
         .process("writer", |me| {
             if let Ok(claim) = me.region().claim(0) {
                 me.put(0, 1);
@@ -149,4 +149,30 @@ fn who_never_began_is_not_why_a_smaller_run_fails() {
     let found = explore(&scenario, Bounds::STRONG).found.expect("both sleep");
     assert_eq!(found.failure.sort(), "stuck");
     assert_eq!(shrink(&scenario, &found.token).expect("it fails").token.bounds.without, 0);
+}
+
+#[test]
+fn a_scenario_that_asks_for_what_is_not_there_is_told_where_it_does() {
+    let wrong = [
+        (Scenario::new("wordless").process("ann", |me| _ = me.word(0).load(Relaxed)), "has no region"),
+        (Scenario::new("far").words(2).process("ann", |me| _ = me.word(2).load(Relaxed)), "no number 2"),
+        (Scenario::new("far").words(2).process("ann", |me| me.put(2, 1)), "no number 2"),
+    ];
+    for (scenario, said) in wrong {
+        let failure = explore(&scenario.into(), Bounds::WEAK).failure().unwrap().to_string();
+        assert!(failure.contains(said) && failure.contains("tests/explorer.rs:"), "{failure}");
+    }
+}
+
+#[test]
+fn a_token_can_be_read_whatever_a_scenario_is_called() {
+    let scenario = Scenario::new("a~b c").words(1).process("ann", |_| panic!("always"));
+    let found = explore(&scenario.into(), Bounds::WEAK).found.unwrap();
+    assert_eq!(found.token.to_string().parse(), Ok(found.token));
+}
+
+#[test]
+#[should_panic(expected = "8 processes at most")]
+fn a_ninth_process_is_too_much() {
+    let _ = (0..9).fold(Scenario::new("crowd"), |crowd, _| crowd.process("one", |_| ()));
 }

@@ -80,6 +80,32 @@ fn what_chance_finds_is_found_again() {
 }
 
 #[test]
+fn who_looks_in_vain_again_and_again_is_told_once() {
+    let body = |me: &ringway_fuzz::Process| {
+        while me.word(0).compare_exchange(0, 1, Acquire, Relaxed).is_err() {
+            spin_hint();
+        }
+        me.word(0).store(0, Release);
+    };
+    let scenario = Rc::new(Scenario::new("keeper").words(1).process("ann", body).process("bob", body));
+    let found = explore(&scenario, Bounds::WEAK.kills(1)).found.unwrap();
+    let small = shrink(&scenario, &found.token).unwrap();
+    assert_eq!(small.failure.sort(), "livelock");
+    let (text, _) = explain(&scenario, &small.token);
+    assert_eq!(text.matches("... the same again, ").count(), 1, "{text}");
+    assert!(text.lines().count() < 30, "{text}");
+}
+
+#[test]
+fn a_copy_is_told_with_the_line_of_the_scenario() {
+    let scenario = race();
+    let found = explore(&scenario, Bounds::WEAK).found.unwrap();
+    let (text, _) = explain(&scenario, &found.token);
+    let copies: Vec<&str> = text.lines().filter(|line| line.contains("bytes of payload")).collect();
+    assert!(copies.len() == 2 && copies.iter().all(|line| line.contains("tests/tokens.rs:")), "{text}");
+}
+
+#[test]
 fn the_longest_call_is_one_call() {
     let body = |me: &ringway_fuzz::Process| {
         for _ in 0..3 {

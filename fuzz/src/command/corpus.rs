@@ -1,12 +1,13 @@
 //! Runs that failed once, kept in files: a token a line, and what was wrong in a comment above it.
 
+use super::at;
 use crate::explore::{self, Found};
 use crate::protocols::Entry;
 use crate::token::Token;
 use crate::world::Failure;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// The folder that is used where none is named.
 const USUAL: &str = "fuzz-corpus";
@@ -97,9 +98,4 @@ impl Corpus {
         file.write_all(format!("# {wrong}\n{line}\n").as_bytes()).map_err(|error| at(&path, &error))?;
         Ok(path)
     }
-}
-
-/// An error that says of what.
-fn at(path: &Path, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }

@@ -2,7 +2,7 @@
 
 use super::corpus::Corpus;
 use super::run::{by_chance, replay_first, tell};
-use super::{Arguments, Bench, Fault, Outcome, Verb, seed_of_the_clock};
+use super::{Arguments, Bench, Fault, Outcome, Verb, at, seed_of_the_clock};
 use crate::explore::{Explorer, Limits, Way};
 use std::fs::OpenOptions;
 use std::io::{self, Write};
@@ -12,8 +12,7 @@ pub(super) const DEEP: Verb = Verb {
     name: "deep",
     about: "explores by chance with wider bounds, one seed after the other, for as long as it is told to",
     usage: "deep --minutes N [NAME...] [--seed S] [--log FILE] [--corpus DIR]",
-    more: "\
-  --minutes    for how long
+    more: "  --minutes    for how long
   NAME         these scenarios; otherwise all but those that are marked `by name only` in the list
   --seed       where chance begins; otherwise one is drawn, and printed
   --log        the file to which a line is added that says what was done: fuzz-log.txt if nothing is said
@@ -48,7 +47,8 @@ fn run(bench: &Bench<'_>, given: &[String]) -> Outcome {
     let corpus = Corpus::at(arguments.text("--corpus"));
     let log = arguments.text("--log").unwrap_or("fuzz-log.txt");
     // A log that cannot be written is known before the work is done.
-    let mut file = OpenOptions::new().create(true).append(true).open(log)?;
+    let file = OpenOptions::new().create(true).append(true).open(log);
+    let mut file = file.map_err(|error| at(log.as_ref(), &error))?;
     writeln!(io::stdout(), "seed {seed}, {} scenarios, {minutes} minutes", chosen.len())?;
     let mut is_well = replay_first(bench, &corpus, &chosen)?;
 

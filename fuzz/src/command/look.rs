@@ -18,8 +18,7 @@ pub(super) const REPLAY: Verb = Verb {
     name: "replay",
     about: "runs a token's run again, and says what is wrong with it",
     usage: "replay TOKEN",
-    more: "\
-  TOKEN        as `run` prints it, in quotes
+    more: "  TOKEN        as `run` prints it, in quotes
 The exit status is 1 when the run fails. A run that is another one than the token's, because the scenario or what it
 runs has changed since, is said to be so.",
     example: "replay 'TOKEN'",
@@ -39,12 +38,12 @@ pub(super) const EXPLAIN: Verb = Verb {
     name: "explain",
     about: "tells a token's run step by step, a column for each process",
     usage: "explain TOKEN [--all]",
-    more: "\
-  TOKEN        as `run` prints it, in quotes
+    more: "  TOKEN        as `run` prints it, in quotes
   --all        every step. Otherwise what happens before the first choice is one line for each process, and of a long
-               run the steps before the last sixty are left out, but for what is marked
+               run the steps before the last sixty are left out, but for what is marked. The rounds of one that looks in
+               vain at the end are told once
 Stale reads are marked, and so is what happens to processes from outside: in colour on a terminal, unless NO_COLOR is
-set. The exit status is 0 whether the run fails or not.",
+set. A line has 120 columns at most. The exit status is 0 whether the run fails or not.",
     example: "explain 'TOKEN'",
     run: explain,
 };
@@ -60,7 +59,7 @@ fn list(bench: &Bench<'_>, given: &[String]) -> Outcome {
     for entry in bench.entries {
         let (name, bounds) = (entry.scenario.name(), entry.bounds.to_string());
         let on_demand = if entry.is_on_demand { " (by name only)" } else { "" };
-        writeln!(output, "{name:28} {bounds:24} {}{on_demand}", entry.about)?;
+        writeln!(output, "{name:28} {bounds:25} {}{on_demand}", entry.about)?;
     }
     Ok(true)
 }

@@ -10,7 +10,8 @@
 //!
 //! Failing runs are kept in a corpus (`corpus.rs`), and run again before anything else is.
 //!
-//! The exit status is 0 when all is well, 1 when something is wrong with a scenario, and 2 when it is with the command line.
+//! The exit status is 0 when all is well, 1 when something is wrong with a scenario, and 2 when it is with the command line,
+//! or with a file.
 
 mod arguments;
 mod corpus;
@@ -24,7 +25,9 @@ use crate::protocols::Entry;
 use crate::token::Token;
 use crate::world::Failure;
 use arguments::Arguments;
+use std::collections::BTreeSet;
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 /// Why a verb cannot do what it was told.
@@ -34,7 +37,7 @@ enum Fault {
     Usage(String),
     /// Something else is.
     Other(String),
-    /// Nobody can be told.
+    /// A file cannot be read or written, or nobody can be told.
     Output(io::Error),
 }
 
@@ -133,24 +136,28 @@ impl Bench<'_> {
 /// ```
 #[must_use]
 pub fn command_line(title: &str, entries: Vec<Entry>) -> ExitCode {
-    let mut words = std::env::args();
-    let program = words.next().unwrap_or_else(|| "ringway-fuzz".to_owned());
-    let words: Vec<String> = words.collect();
+    let mut words = std::env::args_os();
+    let program = words.next().map(|name| name.to_string_lossy().into_owned());
+    let program = program.unwrap_or_else(|| "ringway-fuzz".to_owned());
     let bench = Bench { entries: &entries, program };
-    match follow(title, &bench, &words) {
+    let words =
+        words.map(|word| word.into_string().map_err(|word| Fault::usage(format!("{word:?} is no text"))));
+    let words: Result<Vec<String>, Fault> = words.collect();
+    match words.and_then(|words| follow(title, &bench, &words)) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         // Whoever read what was written has seen enough.
         Err(Fault::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(fault) => {
+            let is_misuse = matches!(fault, Fault::Usage(_));
             let (text, status) = match fault {
                 Fault::Usage(text) => (text, 2),
                 Fault::Other(text) => (text, 1),
-                Fault::Output(error) => (error.to_string(), 1),
+                Fault::Output(error) => (error.to_string(), 2),
             };
             // When standard error is closed there is nobody left to tell.
             _ = writeln!(io::stderr(), "{}: {text}", name_of(&bench.program));
-            if status == 2 {
+            if is_misuse {
                 _ = writeln!(io::stderr(), "{} --help says what can be said", bench.program);
             }
             ExitCode::from(status)
@@ -169,6 +176,12 @@ fn follow(title: &str, bench: &Bench<'_>, words: &[String]) -> Outcome {
     if words.iter().any(is_help) {
         return help_of(verb, bench);
     }
+    let mut names = BTreeSet::new();
+    if let Some(name) =
+        bench.entries.iter().map(|entry| entry.scenario.name()).find(|name| !names.insert(*name))
+    {
+        return Err(Fault::Other(format!("two scenarios are called {name:?}: a token names its scenario")));
+    }
     (verb.run)(bench, &words[1..])
 }
 
@@ -183,7 +196,7 @@ fn help(title: &str, bench: &Bench<'_>) -> Outcome {
         output,
         "\nVERB --help says more. The exit status is 0 when all is well, 1 when something is wrong with a"
     )?;
-    writeln!(output, "scenario, and 2 when it is with the command line.")?;
+    writeln!(output, "scenario, and 2 when it is with the command line or a file.")?;
     Ok(true)
 }
 
@@ -197,6 +210,11 @@ fn help_of(verb: &Verb, bench: &Bench<'_>) -> Outcome {
 /// The name of a program, without its folder.
 fn name_of(program: &str) -> &str {
     program.rsplit('/').next().unwrap_or(program)
+}
+
+/// An error that says of what.
+fn at(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
 /// A failure in one line, whatever was said in several.

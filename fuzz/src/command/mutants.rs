@@ -11,14 +11,13 @@ pub(super) const MUTATE: Verb = Verb {
     name: "mutate",
     about: "weakens each ordering by itself, and sees whether a scenario notices",
     usage: "mutate [NAME...] [--file SUBSTRING] [--seconds-each N]",
-    more: "\
-  NAME            by these scenarios; otherwise all but those that are marked `by name only` in the list
+    more: "  NAME            by these scenarios; otherwise all but those that are marked `by name only` in the list
   --file          only orderings in files whose path contains this
   --seconds-each  for each scenario and each mutant of a line that it comes by, at most: 10
 A mutant that survives is one of three: an ordering that is stronger than it needs to be, scenarios that do not show why
 it is needed, or one of the reviewed list (fuzz/src/equivalent.rs), whose reason is printed. The exit status is 1 when
 one survives that is not on the list.",
-    example: "mutate NAME --file ring/src",
+    example: "mutate NAME --seconds-each 2",
     run,
 };
 
@@ -43,6 +42,11 @@ fn run(bench: &Bench<'_>, given: &[String]) -> Outcome {
     progress::clear();
     if let Some(error) = unwritten {
         return Err(error.into());
+    }
+    if fates.is_empty() && !part.is_empty() {
+        let what =
+            format!("these scenarios come by no ordering to weaken in a file whose path contains {part:?}");
+        return Err(Fault::usage(what));
     }
     sum_up(&fates, arguments.words.is_empty() && part.is_empty())
 }
@@ -88,7 +92,9 @@ fn sum_up(fates: &[Fate], is_everything: bool) -> Outcome {
         }
     }
     if is_everything {
-        for entry in EQUIVALENT {
+        // Scenarios of somebody else's do not come by Ringway's files.
+        let comes_by = |file| fates.iter().any(|fate| fate.mutant.file().ends_with(file));
+        for entry in EQUIVALENT.iter().filter(|entry| comes_by(entry.file)) {
             let is_met = fates
                 .iter()
                 .any(|fate| equivalent_of(&fate.mutant).is_some_and(|met| core::ptr::eq(met, entry)));

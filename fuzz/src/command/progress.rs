@@ -22,7 +22,8 @@ pub(super) fn rewrite(line: &str) {
     let mut output = io::stderr().lock();
     if output.is_terminal() {
         // Nothing is given up because nobody hears how far it is.
-        _ = write!(output, "\r\x1b[K{line}");
+        // A line that is longer than the terminal is wide is cut (DECAWM off, and on again): a second row would stay.
+        _ = output.write_all(format!("\r\x1b[K\x1b[?7l{line}\x1b[?7h").as_bytes());
         _ = output.flush();
     }
 }

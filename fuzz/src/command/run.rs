@@ -1,11 +1,13 @@
 //! `run`: every run within the bounds, or many by chance.
 
 use super::corpus::Corpus;
-use super::{Arguments, Bench, Fault, Outcome, Verb, progress, seed_of_the_clock};
+use super::{Arguments, Bench, Fault, Outcome, Verb, at, in_a_line, progress, seed_of_the_clock};
 use crate::explore::{Explorer, Limits, Report, Way, shrink};
 use crate::protocols::Entry;
+use crate::token::TokenError;
 use crate::world::Bounds;
 use std::fmt::Write as _;
+use std::fs::File;
 use std::io::{self, Write};
 use std::time::Duration;
 
@@ -14,8 +16,7 @@ pub(super) const RUN: Verb = Verb {
     about: "explores scenarios, and keeps what fails",
     usage: "run [NAME...] [--strategy exhaustive|uniform|priorities] [--bounds BOUNDS] [--runs N] [--seed S]
        [--seconds N] [--corpus DIR] [--json FILE]",
-    more: "\
-  NAME         these scenarios; otherwise all but those that are marked `by name only` in the list
+    more: "  NAME         these scenarios; otherwise all but those that are marked `by name only` in the list
   --strategy   exhaustive: every run within the bounds, each state once (what is done if nothing is said)
                uniform: by chance, any option; priorities: by chance, who runs changes at a few moments
   --bounds     instead of each scenario's own: weak or strong, then what may happen how often, as in
@@ -50,7 +51,8 @@ impl Plan {
             Some(other) => return Err(Fault::usage(format!("unknown strategy {other:?}"))),
         };
         let bounds = arguments.text("--bounds").map(str::parse).transpose();
-        let bounds = bounds.map_err(|error| Fault::usage(format!("--bounds: {error}")))?;
+        let bounds = bounds
+            .map_err(|error: TokenError| Fault::usage(format!("--bounds cannot be read: {}", error.what)))?;
         let seconds: Option<f64> = arguments.value("--seconds")?;
         if seconds.is_some_and(|seconds| Duration::try_from_secs_f64(seconds).is_err()) {
             return Err(Fault::usage("--seconds is no length of time"));
@@ -101,7 +103,8 @@ fn run(bench: &Bench<'_>, given: &[String]) -> Outcome {
     let chosen = bench.chosen(&arguments.words)?;
     let corpus = Corpus::at(arguments.text("--corpus"));
     // A file that cannot be written is known before the work is done.
-    let file = arguments.text("--json").map(std::fs::File::create).transpose()?;
+    let create = |path: &str| File::create(path).map_err(|error| at(path.as_ref(), &error));
+    let file = arguments.text("--json").map(create).transpose()?;
     let mut is_well = replay_first(bench, &corpus, &chosen)?;
     let mut reports = Vec::new();
     for entry in &chosen {
@@ -143,18 +146,24 @@ pub(super) fn tell(
     corpus: &Corpus,
 ) -> Result<Report, Fault> {
     if let Some(found) = &mut report.found {
-        progress::rewrite(&format!("{}: {}; looking for a smaller run", report.scenario, found.failure));
+        let wrong = in_a_line(&found.failure);
+        progress::rewrite(&format!("{}: looking for a smaller run of: {wrong}", report.scenario));
         if let Some(smaller) = shrink(&entry.scenario, &found.token) {
             *found = smaller;
         }
     }
+    // Before it is told: whoever reads may have seen enough.
+    let kept = report.found.as_ref().map(|found| (found, corpus.keep(found)));
     progress::clear();
     let mut output = io::stdout().lock();
     writeln!(output, "{report}")?;
-    if let Some(found) = &report.found {
+    if let Some((found, kept)) = kept {
         writeln!(output, "    {}", bench.explaining(&found.token))?;
-        let kept = corpus.keep(found)?;
-        writeln!(output, "    kept in {}", kept.display())?;
+        match kept {
+            Ok(path) => writeln!(output, "    kept in {}", path.display())?,
+            // The token stands above, and what is left to explore is worth as much as before.
+            Err(error) => writeln!(output, "    not kept: {error}")?,
+        }
     }
     output.flush()?;
     Ok(report)

@@ -13,6 +13,7 @@ mod process;
 pub use moment::{End, Moment};
 pub use process::{Bell, Futex, Process, Word};
 
+use crate::memory::PROCESSES_MAX;
 use crate::world::Hostile;
 use ringway_shm::{Blueprint, Region, layout};
 use std::fmt::Debug;
@@ -84,11 +85,11 @@ impl Debug for Scenario {
 }
 
 impl Scenario {
-    /// One without processes. Blanks in the name become dashes: it is part of a token.
+    /// One without processes. Blanks and tildes in the name become dashes: it is part of a token.
     #[must_use]
     pub fn new(name: impl Into<String>) -> Self {
         Self {
-            name: name.into().replace(char::is_whitespace, "-"),
+            name: name.into().replace(|letter: char| letter.is_whitespace() || letter == '~', "-"),
             region: None,
             bodies: Vec::new(),
             always: Vec::new(),
@@ -132,6 +133,10 @@ impl Scenario {
     }
 
     /// A process.
+    ///
+    /// # Panics
+    ///
+    /// When there are [`PROCESSES_MAX`] already.
     #[must_use]
     pub fn process(self, name: impl Into<String>, run: impl Fn(&Process) + 'static) -> Self {
         self.process_with(name, |_| (), move |me, ()| run(me))
@@ -139,6 +144,10 @@ impl Scenario {
 
     /// A process that sets something up first. All processes have done so, one after the other, before the first choice of a
     /// run: what they write then has always been there. One that is started again sets itself up in the middle of the run.
+    ///
+    /// # Panics
+    ///
+    /// When there are [`PROCESSES_MAX`] already.
     #[must_use]
     pub fn process_with<T>(
         mut self,
@@ -146,6 +155,7 @@ impl Scenario {
         set_up: impl Fn(&Process) -> T + 'static,
         run: impl Fn(&Process, T) + 'static,
     ) -> Self {
+        assert!(self.bodies.len() < PROCESSES_MAX, "a scenario has {PROCESSES_MAX} processes at most");
         let body = move |me: &Process| {
             let ready = set_up(me);
             me.world.begin();

@@ -57,6 +57,7 @@ impl Process {
     ///
     /// When the scenario has none.
     #[must_use]
+    #[track_caller]
     pub fn region(&self) -> Arc<Region> {
         self.world.region_of(self.number)
     }
@@ -67,8 +68,9 @@ impl Process {
     ///
     /// When there is no such word.
     #[must_use]
+    #[track_caller]
     pub fn word(&self, number: usize) -> Word {
-        Word { region: self.region(), number }
+        Word { region: self.region(), number: self.there_is(number) }
     }
 
     /// A word of four bytes of a scenario of [`Scenario::words`]: one to sleep at.
@@ -77,8 +79,9 @@ impl Process {
     ///
     /// When there is no such futex.
     #[must_use]
+    #[track_caller]
     pub fn futex(&self, number: usize) -> Futex {
-        Futex { region: self.region(), number }
+        Futex { region: self.region(), number: self.there_is(number) }
     }
 
     /// An eventcount in the place of a word of a scenario of [`Scenario::words`].
@@ -87,8 +90,9 @@ impl Process {
     ///
     /// When there is no such word.
     #[must_use]
+    #[track_caller]
     pub fn eventcount(&self, number: usize) -> Bell {
-        Bell { region: self.region(), number }
+        Bell { region: self.region(), number: self.there_is(number) }
     }
 
     /// Writes payload to a cell of a scenario of [`Scenario::words`]: not atomic, so others must have been kept away.
@@ -96,8 +100,9 @@ impl Process {
     /// # Panics
     ///
     /// When there is no such cell.
+    #[track_caller]
     pub fn put(&self, cell: usize, value: u64) {
-        image::put(&self.region(), CELLS, cell, value);
+        image::put(&self.region(), CELLS, self.there_is(cell), value);
     }
 
     /// Reads payload from a cell.
@@ -106,8 +111,17 @@ impl Process {
     ///
     /// When there is no such cell.
     #[must_use]
+    #[track_caller]
     pub fn get(&self, cell: usize) -> u64 {
-        image::get(&self.region(), CELLS, cell)
+        image::get(&self.region(), CELLS, self.there_is(cell))
+    }
+
+    /// A section has more bytes than were asked for. (In a region of another shape they are the limit.)
+    #[track_caller]
+    fn there_is(&self, number: usize) -> usize {
+        let words = self.world.scenario.words;
+        assert!(words == 0 || number < words, "the scenario has {words} words: there is no number {number}");
+        number
     }
 
     /// How it stands at this moment. To look is no step and tells the process nothing, so it is for checks, which hold or end

@@ -117,6 +117,7 @@ pub(crate) fn eventcount(region: &Region, content: u32, number: usize) -> &Event
 }
 
 /// Copies a payload word in, through the door.
+#[track_caller]
 pub(crate) fn put(region: &Region, content: u32, number: usize, value: u64) {
     let target = core::ptr::from_ref(word(region, content, number)).cast_mut().cast::<u8>();
     // SAFETY: eight bytes of the section; nobody holds a reference to them but the one above, which ends here.
@@ -124,6 +125,7 @@ pub(crate) fn put(region: &Region, content: u32, number: usize, value: u64) {
 }
 
 /// Copies a payload word out, through the door.
+#[track_caller]
 pub(crate) fn get(region: &Region, content: u32, number: usize) -> u64 {
     let source = core::ptr::from_ref(word(region, content, number)).cast::<u8>();
     let mut bytes = [0; 8];

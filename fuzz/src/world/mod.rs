@@ -87,7 +87,7 @@ enum Mode {
 pub(crate) struct World {
     pub(crate) state: RefCell<State>,
     chooser: RefCell<Box<dyn Chooser>>,
-    scenario: Rc<Scenario>,
+    pub(crate) scenario: Rc<Scenario>,
     mode: Cell<Mode>,
     next: Cell<Option<usize>>,
     cut: Cell<bool>,
@@ -154,7 +154,7 @@ impl World {
         self.mode.set(Mode::Before);
         for (body, entry) in self.scenario.bodies.iter().enumerate() {
             let added = self.state.borrow_mut().add_process(entry.name.clone(), body, 0);
-            let process = added.expect("a scenario has few enough processes");
+            let process = added.expect("`Scenario::process` has counted them");
             let mut state = self.state.borrow_mut();
             if state.bounds.without >> body & 1 == 1 {
                 state.processes[process].status = Status::Done;
@@ -296,8 +296,10 @@ impl World {
     }
 
     /// A process's own mapping of the scenario's region.
+    #[track_caller]
     pub(crate) fn region_of(&self, process: usize) -> Arc<Region> {
-        let (region, _) = self.region.as_ref().expect("the scenario has a region");
+        let made = self.region.as_ref();
+        let (region, _) = made.expect("the scenario has no region: `words` or `region` gives it one");
         let mut attached = self.attached.borrow_mut();
         if attached.len() <= process {
             attached.resize(process + 1, None);
@@ -354,6 +356,11 @@ fn bytes_of(region: &Region) -> (usize, usize) {
     (start.as_ptr() as usize - offset, geometry.region_len as usize)
 }
 
+/// What a panic says.
+fn message(payload: &dyn Any) -> Option<&str> {
+    payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+}
+
 /// A panic in a fiber is a finding and not a message on the terminal.
 fn keep_panics_quiet() {
     static ONCE: Once = Once::new();
@@ -364,10 +371,7 @@ fn keep_panics_quiet() {
                 let mut panic = panic.borrow_mut();
                 let Some(said) = panic.as_mut() else { return false };
                 let place = info.location().map(|at| format!(" ({}:{})", at.file(), at.line()));
-                let payload = info.payload();
-                let text = payload.downcast_ref::<&str>().copied();
-                let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-                *said = format!("{}{}", text.unwrap_or("?"), place.unwrap_or_default());
+                *said = format!("{}{}", message(info.payload()).unwrap_or("?"), place.unwrap_or_default());
                 true
             });
             if !is_ours {

@@ -12,7 +12,7 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    pub(crate) fn of(site: &Location<'static>) -> Self {
+    pub(crate) fn of(site: &'static Location<'static>) -> Self {
         Self { file: site.file(), line: site.line(), column: site.column() }
     }
 }

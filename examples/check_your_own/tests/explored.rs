@@ -1,7 +1,7 @@
-//! The example of a protocol of one's own: what it says that is found is found, and what is mended is right.
+//! What the example says that is found is found, and what is mended is right.
 
 #[allow(dead_code)] // because the program's own beginning is not used here.
-#[path = "../examples/check_your_own.rs"]
+#[path = "../src/main.rs"]
 mod check_your_own;
 
 use ringway_fuzz::{Bounds, Entry, explain, explore, shrink};

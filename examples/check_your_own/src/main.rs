@@ -1,10 +1,10 @@
 //! A protocol of your own under the explorer: two settings that change together, a mistake, and the protocol mended.
 //!
 //! ```text
-//!   cargo run -p ringway-fuzz --example check_your_own -- run              what is right passes
-//!   cargo run -p ringway-fuzz --example check_your_own -- run torn         the mistake is found, and told as a token
-//!   cargo run -p ringway-fuzz --example check_your_own -- explain TOKEN    what happened, step by step
-//!   cargo run -p ringway-fuzz --example check_your_own -- mutate           is every ordering needed?
+//!   cargo run -p ringway-example-check-your-own -- run              what is right passes
+//!   cargo run -p ringway-example-check-your-own -- run torn         the mistake is found, and told as a token
+//!   cargo run -p ringway-example-check-your-own -- explain TOKEN    what happened, step by step
+//!   cargo run -p ringway-example-check-your-own -- mutate           is every ordering needed?
 //! ```
 //!
 //! The protocol is a sequence lock of one writer (Boehm, "Can Seqlocks Get Along With Programming Language Memory Models?",
