@@ -2,8 +2,9 @@
 
 #![forbid(unsafe_code)]
 
-use ringway_fuzz::{Bounds, Report, Scenario, explore};
+use ringway_fuzz::{Bounds, Explorer, Report, Scenario, explore};
 use ringway_shm::primitive::Ordering::Relaxed;
+use ringway_shm::primitive::kernel;
 use std::rc::Rc;
 
 fn came_to(report: &Report, outcome: &str) -> bool {
@@ -25,4 +26,30 @@ fn a_value_is_told_from_another_by_its_highest_bit() {
         .outcome(|end| format!("{:?}", end.values("seen")));
     let report = explore(&Rc::new(scenario), Bounds::STRONG);
     assert!(came_to(&report, "[10]"), "{:?}", report.outcomes);
+}
+
+#[test]
+fn who_lingers_may_die_between_two_copies() {
+    let scenario = Scenario::new("lingerer")
+        .words(4)
+        .process("writer", |me| {
+            let life = me.futex(0);
+            let number = me.kernel().enlist(std::ptr::from_ref(&*life) as usize).expect("a number");
+            life.store(number, Relaxed);
+            if me.word(0).load(Relaxed) == 1 {
+                me.word(1).store(1, Relaxed);
+                me.word(2).store(1, Relaxed);
+            }
+        })
+        .process("other", |me| {
+            if me.futex(0).load(Relaxed) & 0x4000_0000 != 0 {
+                me.word(0).store(1, Relaxed);
+            }
+        })
+        .outcome(|end| format!("{}{}", end.word(1), end.word(2)));
+    let scenario = Rc::new(scenario);
+    let bounds = Bounds::STRONG.kills(1).lingering();
+    let whole = Explorer::new(bounds).unreduced().exhaustive(&scenario);
+    let report = Explorer::new(bounds).exhaustive(&scenario);
+    assert_eq!(whole.outcomes, report.outcomes);
 }

@@ -20,7 +20,7 @@ impl State {
         let count = self.processes.len();
         if let Some(process) = self.alone {
             options.push(Move::Step { process: process as u8, stale: 0 });
-            if self.left.kills > 0 {
+            if self.may_die(process) {
                 options.push(Move::Kill(process as u8));
             }
             self.options = options;
@@ -182,7 +182,12 @@ impl State {
     /// it: the end may tell.
     pub(crate) fn is_own(&self, process: usize, pending: Pending) -> bool {
         let is_load = matches!(pending, Pending::Load { .. });
-        (is_load || self.left.kills == 0) && self.is_private(process, pending)
+        (is_load || !self.may_die(process)) && self.is_private(process, pending)
+    }
+
+    /// Can it be killed? One whose life words are marked will be, and that kill is counted already.
+    pub(crate) fn may_die(&self, process: usize) -> bool {
+        self.left.kills > 0 || self.processes[process].is_marked
     }
 
     /// Can no other process tell it, or change it?

@@ -58,10 +58,10 @@ impl World {
     pub(super) fn point_alone(&self) {
         {
             let mut state = self.state.borrow_mut();
-            if state.left.kills == 0 {
+            let current = state.current;
+            if !state.may_die(current) {
                 return;
             }
-            let current = state.current;
             state.alone = Some(current);
             state.processes[current].pending = Pending::Step;
         }
