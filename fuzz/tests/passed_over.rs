@@ -6,6 +6,7 @@ use ringway_fuzz::{Bounds, Explorer, Report, Scenario, explore};
 use ringway_shm::primitive::Ordering::Relaxed;
 use ringway_shm::primitive::kernel;
 use std::rc::Rc;
+use std::time::Duration;
 
 fn came_to(report: &Report, outcome: &str) -> bool {
     assert!(report.is_complete, "{report}");
@@ -52,4 +53,22 @@ fn who_lingers_may_die_between_two_copies() {
     let whole = Explorer::new(bounds).unreduced().exhaustive(&scenario);
     let report = Explorer::new(bounds).exhaustive(&scenario);
     assert_eq!(whole.outcomes, report.outcomes);
+}
+
+#[test]
+fn a_pause_ends_by_when_it_began() {
+    let scenario = Scenario::new("pauses")
+        .words(1)
+        .process("sleeper", |_| {
+            kernel::pause(Duration::from_millis(1));
+        })
+        .process("bystander", |me| _ = me.word(0).fetch_add(1, Relaxed))
+        .process("third", |me| _ = me.word(0).fetch_add(1, Relaxed))
+        .process("other", |me| {
+            kernel::pause(Duration::from_millis(5));
+            me.note("at", kernel::now().as_micros() as u64);
+        })
+        .outcome(|end| format!("{}{:?}", end.is_undisturbed(), end.values("at")));
+    let report = explore(&Rc::new(scenario), Bounds::STRONG.early(1));
+    assert!(came_to(&report, "false[1000005000]") && came_to(&report, "false[1000006000]"));
 }
