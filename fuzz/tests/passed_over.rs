@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use ringway_fuzz::{Bounds, Explorer, Report, Scenario, explore};
-use ringway_shm::primitive::Ordering::Relaxed;
+use ringway_shm::primitive::Ordering::{Acquire, Relaxed, Release};
 use ringway_shm::primitive::kernel;
 use std::rc::Rc;
 use std::time::Duration;
@@ -71,4 +71,26 @@ fn a_pause_ends_by_when_it_began() {
         .outcome(|end| format!("{}{:?}", end.is_undisturbed(), end.values("at")));
     let report = explore(&Rc::new(scenario), Bounds::STRONG.early(1));
     assert!(came_to(&report, "false[1000005000]") && came_to(&report, "false[1000006000]"));
+}
+
+#[test]
+fn a_stranger_writes_different_things_over_payload() {
+    let scenario = Scenario::new("scribbled")
+        .words(1)
+        .process("writer", |me| {
+            me.put(0, 5);
+            me.word(0).store(1, Release);
+        })
+        .process("reader", |me| {
+            if me.word(0).load(Acquire) == 1 {
+                me.note("read", me.get(0));
+                me.note("again", me.get(0));
+            }
+        })
+        .hostile("mallory", [1, 2])
+        .outcome(|end| format!("{:?}{:?}", end.values("read"), end.values("again")));
+    let report = explore(&Rc::new(scenario), Bounds::STRONG.scribbles(1));
+    for read in ["[5][5]", "[1][1]", "[2][2]", "[5][1]", "[5][2]"] {
+        assert!(came_to(&report, read), "{read}");
+    }
 }

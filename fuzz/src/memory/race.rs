@@ -93,6 +93,13 @@ impl Payload {
         Ok(())
     }
 
+    /// Other bytes stand there, by nobody's access.
+    pub(super) fn overwrite(&mut self, granule: u64, content: u64) {
+        let shadow = self.shadows.entry(granule).or_insert(CLEAN);
+        shadow.content = mix(0, content) as u64;
+        shadow.sum_up(granule, &mut self.digest);
+    }
+
     pub(super) fn touch_atomically(
         &mut self,
         granule: u64,

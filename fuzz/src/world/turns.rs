@@ -59,10 +59,12 @@ impl World {
         {
             let mut state = self.state.borrow_mut();
             let current = state.current;
-            if !state.may_die(current) {
+            let is_attacked = state.left.scribbles > 0 && state.hostile.is_some();
+            if !is_attacked && !state.may_die(current) {
                 return;
             }
-            state.alone = Some(current);
+            // Between two copies a stranger may write: then it is a step as any other.
+            state.alone = (!is_attacked).then_some(current);
             state.processes[current].pending = Pending::Step;
         }
         self.point_again();
