@@ -3,8 +3,8 @@
 #![forbid(unsafe_code)]
 
 use ringway_fuzz::{Bounds, Explorer, Report, Scenario, explore};
-use ringway_shm::primitive::Ordering::{Acquire, Relaxed, Release};
-use ringway_shm::primitive::kernel;
+use ringway_shm::primitive::Ordering::{Acquire, Relaxed, Release, SeqCst};
+use ringway_shm::primitive::{fence, kernel};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -93,4 +93,27 @@ fn a_stranger_writes_different_things_over_payload() {
     for read in ["[5][5]", "[1][1]", "[2][2]", "[5][1]", "[5][2]"] {
         assert!(came_to(&report, read), "{read}");
     }
+}
+
+#[test]
+fn fences_in_order_do_not_make_payload_safe_without_a_message() {
+    let scenario = Scenario::new("fenced-race")
+        .words(3)
+        .process("bob", |me| {
+            let _ = me.get(0);
+            me.word(0).store(1, Relaxed);
+            fence(SeqCst);
+            if me.word(1).load(Relaxed) == 0 {
+                me.word(2).store(1, Relaxed);
+            }
+        })
+        .process("ann", |me| {
+            me.word(1).store(1, Relaxed);
+            fence(SeqCst);
+            if me.word(2).load(Relaxed) == 1 {
+                me.put(0, 1);
+            }
+        });
+    let report = explore(&Rc::new(scenario), Bounds::WEAK);
+    assert_eq!(report.failure().map(|failure| failure.sort()), Some("race"));
 }
