@@ -117,3 +117,21 @@ fn fences_in_order_do_not_make_payload_safe_without_a_message() {
     let report = explore(&Rc::new(scenario), Bounds::WEAK);
     assert_eq!(report.failure().map(|failure| failure.sort()), Some("race"));
 }
+
+#[test]
+fn a_look_at_this_moment_is_one_at_the_words_of_others() {
+    let scenario = Scenario::new("moment")
+        .words(2)
+        .process("setter", |me| {
+            me.word(0).store(1, Relaxed);
+            me.word(1).store(1, Relaxed);
+        })
+        .process("looker", |me| {
+            if me.word(0).load(Relaxed) == 1 {
+                me.note("other", me.at_this_moment(|now| now.word(1)));
+            }
+        })
+        .outcome(|end| format!("{:?}", end.values("other")));
+    let report = explore(&Rc::new(scenario), Bounds::STRONG);
+    assert!(came_to(&report, "[0]"), "{:?}", report.outcomes);
+}
