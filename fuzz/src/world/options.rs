@@ -178,11 +178,10 @@ impl State {
         }
     }
 
-    /// Is what the process that runs is about to do nobody else's matter? A store is, if its process cannot be killed before
-    /// it: the end may tell.
+    /// Is what the process that runs is about to do nobody else's matter? It is, if its process cannot be killed before
+    /// it: the end may tell, by a store, or by what is noted behind a load.
     pub(crate) fn is_own(&self, process: usize, pending: Pending) -> bool {
-        let is_load = matches!(pending, Pending::Load { .. });
-        (is_load || !self.may_die(process)) && self.is_private(process, pending)
+        !self.may_die(process) && self.is_private(process, pending)
     }
 
     /// Can it be killed? One whose life words are marked will be, and that kill is counted already.
