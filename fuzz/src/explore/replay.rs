@@ -11,6 +11,7 @@ use std::rc::Rc;
 const ALONE_MAX: u32 = 2000;
 
 /// Choices, and then the first option each time.
+#[derive(Clone)]
 pub(super) struct Replay {
     choices: Vec<u16>,
     /// A choice that is no option's number: is it taken modulo their count?
@@ -112,7 +113,13 @@ pub(super) fn once(explorer: &Explorer, scenario: &Rc<Scenario>, replay: Replay,
     world.state.borrow_mut().weakening = explorer.weakening;
     world.state.borrow_mut().trace = traced.then(Vec::new);
     let installed = world.install();
+    let fresh = replay.borrow().clone();
     world.run();
+    if world.state.borrow_mut().memory.was_mixed_news() {
+        // The same once more, by one who knows which words are payload, too.
+        *replay.borrow_mut() = fresh;
+        world.run();
+    }
     drop(installed);
     let mut state = world.state.borrow_mut();
     let mut replay = replay.borrow_mut();
@@ -168,6 +175,10 @@ pub(super) fn guided(
     }
     let installed = world.install();
     world.run();
+    if world.state.borrow_mut().memory.was_mixed_news() {
+        *guide.borrow_mut() = Guide { ends: alone.is_some(), ..Guide::default() };
+        world.run();
+    }
     drop(installed);
     let guide = guide.borrow();
     explorer.token(scenario, &guide.made, alone, guide.check)

@@ -162,6 +162,7 @@ pub(crate) struct Memory {
     /// Messages of the past, to be used again.
     #[allow(clippy::vec_box)] // because a message is large, and goes back to a word's list.
     spare: Vec<Box<Message>>,
+    is_mixed_news: bool,
 }
 
 impl Memory {
@@ -176,6 +177,7 @@ impl Memory {
             window: window.max(1),
             digest: 0,
             spare: Vec::new(),
+            is_mixed_news: false,
         }
     }
 
@@ -269,7 +271,17 @@ impl Memory {
     }
 
     pub(crate) fn set_mixed(&mut self, word: usize) {
-        self.words[word].is_mixed = true;
+        self.is_mixed_news |= !core::mem::replace(&mut self.words[word].is_mixed, true);
+    }
+
+    /// Was a word found to be payload, too, since this was asked? Earlier accesses to it left no shadow then.
+    pub(crate) fn was_mixed_news(&mut self) -> bool {
+        core::mem::take(&mut self.is_mixed_news)
+    }
+
+    /// Was this copied to or from, in this run?
+    pub(crate) fn is_payload(&self, granule: u64) -> bool {
+        self.payload.has(granule)
     }
 
     /// Digest of all that can be read, and of what one process knows.

@@ -93,6 +93,17 @@ impl Payload {
         Ok(())
     }
 
+    pub(super) fn has(&self, granule: u64) -> bool {
+        self.shadows.contains_key(&granule)
+    }
+
+    /// Other bytes stand there, by nobody's access.
+    pub(super) fn overwrite(&mut self, granule: u64, content: u64) {
+        let shadow = self.shadows.entry(granule).or_insert(CLEAN);
+        shadow.content = mix(0, content) as u64;
+        shadow.sum_up(granule, &mut self.digest);
+    }
+
     pub(super) fn touch_atomically(
         &mut self,
         granule: u64,

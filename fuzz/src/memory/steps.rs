@@ -49,6 +49,11 @@ impl Memory {
         self.push(word, message);
     }
 
+    /// Somebody who is no party writes over payload: whether that races is nobody's matter.
+    pub(crate) fn scribble_payload(&mut self, granule: u64, content: u64) {
+        self.payload.overwrite(granule, content);
+    }
+
     /// Replaces the newest value by another, in one step. Returns what it was.
     #[inline]
     pub(crate) fn change(
@@ -111,8 +116,9 @@ impl Memory {
             now.join(met);
         }
         if order == Ordering::SeqCst {
-            thread.now.join(&self.sequential);
-            self.sequential.join(&thread.now);
+            // An order of fences is no message: it says what is seen, and not that payload is safe.
+            thread.now.view.join(&self.sequential.view);
+            self.sequential.view.join(&thread.now.view);
         }
         if releases(order) {
             let Thread { now, hands_on, .. } = thread;
@@ -125,7 +131,7 @@ impl Memory {
         let thread = &mut self.threads[process];
         if has_joined {
             thread.digest = None;
-            thread.now.join(&self.heavy);
+            thread.now.view.join(&self.heavy.view);
             let Thread { now, light, .. } = thread;
             light.join(now);
             self.end_stretch(process);
@@ -136,9 +142,9 @@ impl Memory {
         self.fence(process, Ordering::SeqCst);
         let mut now = core::mem::take(&mut self.threads[process].now);
         for other in joined.filter(|&other| other != process) {
-            now.join(&self.threads[other].light);
+            now.view.join(&self.threads[other].light.view);
         }
-        self.heavy.join(&now);
+        self.heavy.view.join(&now.view);
         self.threads[process].now = now;
         self.fence(process, Ordering::SeqCst);
     }

@@ -40,7 +40,7 @@ impl View {
     }
 
     #[inline]
-    fn join(&mut self, other: &Self) {
+    pub(crate) fn join(&mut self, other: &Self) {
         if self.digest != other.digest {
             for word in 0..usize::from(other.len) {
                 if other.messages[word] > self.messages[word] {

@@ -3,12 +3,15 @@
 use crate::linear::{Call, End as CallEnd};
 use crate::world::{Note, State, Status, file_id};
 use ringway_shm::{Name, layout};
+use std::cell::Cell;
 use std::fmt::Debug;
 use std::os::fd::AsFd;
 
 /// How it stands with the processes at a moment in the middle of a run.
 pub struct Moment<'a> {
     state: &'a State,
+    /// Was any word looked at?
+    pub(super) sees_words: Cell<bool>,
 }
 
 impl Debug for Moment<'_> {
@@ -19,7 +22,7 @@ impl Debug for Moment<'_> {
 
 impl<'a> Moment<'a> {
     pub(crate) fn new(state: &'a State) -> Self {
-        Self { state }
+        Self { state, sees_words: Cell::new(false) }
     }
 
     /// Everything that was noted under a label, in order.
@@ -97,6 +100,7 @@ impl<'a> Moment<'a> {
     /// The newest value of the word at an offset of the scenario's region; 0 if nobody has touched it.
     #[must_use]
     pub fn word_at(&self, offset: u64) -> u64 {
+        self.sees_words.set(true);
         let word = self.state.places.find(offset).filter(|&word| self.state.memory.is_used(word));
         word.map_or(0, |word| self.state.memory.peek(word, 0))
     }

@@ -127,7 +127,15 @@ impl Process {
     /// How it stands at this moment. To look is no step and tells the process nothing, so it is for checks, which hold or end
     /// the run.
     pub fn at_this_moment<R>(&self, look: impl FnOnce(&Moment<'_>) -> R) -> R {
-        look(&Moment::new(&self.world.state.borrow()))
+        let (seen, sees_words) = {
+            let state = self.world.state.borrow();
+            let moment = Moment::new(&state);
+            (look(&moment), moment.sees_words.get())
+        };
+        if sees_words {
+            self.world.state.borrow_mut().looked_at_all(self.number);
+        }
+        seen
     }
 
     /// The virtual kernel, for who speaks to it without Ringway: each call is a step of this process, if it is the one that

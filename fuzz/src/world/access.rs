@@ -6,7 +6,7 @@ use super::moves::Move;
 use super::places::Spot;
 use super::site::{Site, Use, Weakening};
 use super::state::{PAYLOAD_FROM, STALE, State};
-use crate::memory::{Race, Read};
+use crate::memory::{GRANULE, Race, Read};
 use ringway_shm::primitive::Ordering;
 use ringway_shm::primitive::model::{Action, Outcome, Step};
 use std::fmt::Write as _;
@@ -128,7 +128,14 @@ impl State {
             let (offset, len) = self.payload[piece];
             self.is_strange = true;
             if let Some(address) = self.places.address(offset as Spot) {
-                super::image::write_bytes(address, &value.to_ne_bytes()[..len.min(8)]);
+                let len = len.min(8);
+                super::image::write_bytes(address, &value.to_ne_bytes()[..len]);
+                let first = address - address % GRANULE as usize;
+                for granule in (0..address + len - first).step_by(GRANULE as usize) {
+                    let content = super::image::read_word(first + granule, 4);
+                    let spot = offset as Spot - offset as Spot % GRANULE + granule as Spot;
+                    self.memory.scribble_payload(spot, content);
+                }
             }
             return self.tell(None, None, None, |state| {
                 format!("{name} writes {value:#x} over payload at {}", state.places.text(offset as Spot))

@@ -43,6 +43,8 @@ impl Kernel for World {
             let mut state = self.state.borrow_mut();
             let (process, until) = (state.current, state.kernel.clock + length);
             state.processes[process].pending = Pending::Asleep { until: Some(until) };
+            // When it ends is a part of what comes next.
+            state.hears(process, until.as_nanos() as u64);
             state.tell(Some(process), None, None, |_| format!("pauses for {length:?}"));
         }
         self.asleep();

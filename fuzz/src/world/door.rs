@@ -55,17 +55,19 @@ impl Hooks for World {
         let mut state = self.state.borrow_mut();
         let process = state.current;
         state.accessed(word, process, action_reads(action), action != Action::Load);
-        let newest = state.memory.newest(word);
+        let stale = if let Move::Step { stale, .. } = granted { u32::from(stale) } else { 0 };
+        let message = state.memory.newest(word) - stale;
         let outcome = state.atomic(process, word, step, (order, failure), granted);
         if !outcome.stored {
-            let stale = if let Move::Step { stale, .. } = granted { u32::from(stale) } else { 0 };
-            state.looked(process, word, newest - stale);
+            state.looked(process, word, message);
         }
         let writes = outcome.stored;
         if let Err(race) = state.memory.touch_word(process, word, spot, writes) {
             state.race(process, spot, race);
         }
-        state.hears(process, outcome.value << 1 | u64::from(outcome.stored));
+        state.hears(process, outcome.value);
+        // Of two messages with one value it matters which one was seen, to whoever waits for another one.
+        state.hears(process, u64::from(message) << 1 | u64::from(outcome.stored));
         outcome
     }
 

@@ -20,7 +20,7 @@ impl State {
         let count = self.processes.len();
         if let Some(process) = self.alone {
             options.push(Move::Step { process: process as u8, stale: 0 });
-            if self.left.kills > 0 {
+            if self.may_die(process) {
                 options.push(Move::Kill(process as u8));
             }
             self.options = options;
@@ -178,11 +178,15 @@ impl State {
         }
     }
 
-    /// Is what the process that runs is about to do nobody else's matter? A store is, if its process cannot be killed before
-    /// it: the end may tell.
+    /// Is what the process that runs is about to do nobody else's matter? It is, if its process cannot be killed before
+    /// it: the end may tell, by a store, or by what is noted behind a load.
     pub(crate) fn is_own(&self, process: usize, pending: Pending) -> bool {
-        let is_load = matches!(pending, Pending::Load { .. });
-        (is_load || self.left.kills == 0) && self.is_private(process, pending)
+        !self.may_die(process) && self.is_private(process, pending)
+    }
+
+    /// Can it be killed? One whose life words are marked will be, and that kill is counted already.
+    pub(crate) fn may_die(&self, process: usize) -> bool {
+        self.left.kills > 0 || self.processes[process].is_marked
     }
 
     /// Can no other process tell it, or change it?

@@ -200,6 +200,9 @@ impl Places {
                     return None;
                 }
                 let word = memory.add_word();
+                if memory.is_payload(spot) {
+                    memory.set_mixed(word);
+                }
                 self.words.insert(spot, word as u16);
                 self.known.push(Known { spot, width, address, readers: 0, writers: 0, assumed: (0, 0) });
                 word

@@ -368,6 +368,12 @@ impl State {
         }
     }
 
+    /// A check in the middle of a process looks at words: none of those in use is another's own.
+    pub(crate) fn looked_at_all(&mut self, process: usize) {
+        let words: Vec<usize> = self.places.words_in_use(&self.memory).collect();
+        words.into_iter().for_each(|word| self.accessed(word, process, true, false));
+    }
+
     /// Something was stored: those who spin may look again.
     #[inline]
     pub(crate) fn stored(&mut self) {

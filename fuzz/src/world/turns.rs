@@ -58,11 +58,13 @@ impl World {
     pub(super) fn point_alone(&self) {
         {
             let mut state = self.state.borrow_mut();
-            if state.left.kills == 0 {
+            let current = state.current;
+            let is_attacked = state.left.scribbles > 0 && state.hostile.is_some();
+            if !is_attacked && !state.may_die(current) {
                 return;
             }
-            let current = state.current;
-            state.alone = Some(current);
+            // Between two copies a stranger may write: then it is a step as any other.
+            state.alone = (!is_attacked).then_some(current);
             state.processes[current].pending = Pending::Step;
         }
         self.point_again();
