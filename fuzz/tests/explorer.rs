@@ -176,3 +176,31 @@ fn a_token_can_be_read_whatever_a_scenario_is_called() {
 fn a_ninth_process_is_too_much() {
     let _ = (0..9).fold(Scenario::new("crowd"), |crowd, _| crowd.process("one", |_| ()));
 }
+
+/// A call was taken to begin right after its process's step before it, so that what others did in between could not come
+/// before it: a counter that answers with what it was long ago passed for a good one.
+#[test]
+fn an_operation_begins_with_its_first_step() {
+    use ringway_fuzz::linear::{Register, RegisterAnswer, RegisterOperation, linearize};
+    let scenario = Scenario::new("cached")
+        .words(2)
+        .process("writer", |me| {
+            me.operation(RegisterOperation::Write(1), || {
+                me.word(0).store(1, Relaxed);
+                RegisterAnswer::Written
+            });
+            me.word(1).store(1, Release);
+        })
+        .process("reader", |me| {
+            let cached = me.word(0).load(Relaxed);
+            if me.word(1).load(Acquire) == 1 {
+                me.operation(RegisterOperation::Read, || RegisterAnswer::Value(cached));
+            }
+        })
+        .end(|end| {
+            let calls = end.history::<RegisterOperation, RegisterAnswer>();
+            linearize(Register::default(), &calls).map(drop).map_err(|error| error.to_string())
+        });
+    let report = explore(&scenario.into(), Bounds::STRONG);
+    assert_eq!(report.failure().map(|failure| failure.sort()), Some("broken property"));
+}

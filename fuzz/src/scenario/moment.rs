@@ -120,7 +120,8 @@ impl<'a> End<'a> {
     /// Every operation that was recorded of this kind.
     #[must_use]
     pub fn history<O: Clone + 'static, A: Clone + 'static>(&self) -> Vec<Call<O, A>> {
-        let recorded = self.moment.state.operations.iter();
+        // One that has not begun never happened.
+        let recorded = self.moment.state.operations.iter().filter(|entry| entry.began != u64::MAX);
         let calls = recorded.filter_map(|entry| {
             let operation = entry.what.downcast_ref::<O>()?.clone();
             let ended = match (&entry.ended, entry.killed) {

@@ -170,6 +170,12 @@ impl Hooks for World {
         let mut state = self.state.borrow_mut();
         let process = state.current;
         state.tell(Some(process), Some(granted), None, |_| format!("{call:?}"));
+        // What it did to a file stays when it is dead.
+        let done = core::mem::discriminant(call);
+        let mut hasher = std::hash::DefaultHasher::new();
+        std::hash::Hash::hash(&done, &mut hasher);
+        let touched = &mut state.processes[process].touched;
+        *touched = mix(*touched, std::hash::Hasher::finish(&hasher));
         match granted {
             Move::Fail { errno, .. } => {
                 state.hears(process, errno as u64);
@@ -265,8 +271,8 @@ impl World {
         }
         state.processes[process].touched = touched;
         // What was read decides what comes next.
-        if let Some(copy) = copy.filter(|_| !writes) {
-            super::image::read_payload(copy.address(), len, |word| state.hears(process, word));
+        if !writes {
+            super::image::read_payload(address, len, |word| state.hears(process, word));
         }
         state.tell(Some(process), None, Some(site), |state| {
             let deed = if writes { "writes" } else { "reads" };

@@ -31,6 +31,7 @@ impl State {
                 }
                 (self.granted, self.alone) = (chosen, None);
                 self.current = usize::from(process);
+                self.begin_operation(self.current);
                 self.processes[self.current].steps += 1;
                 // That it went on is all that some steps tell it.
                 self.hears(self.current, 0);
@@ -95,6 +96,8 @@ impl State {
         self.alone = None;
         self.kernel.awake(process);
         self.moment += 1;
+        // What had not begun never happened.
+        self.processes[process].beginning = None;
         let moment = self.moment;
         for operation in &mut self.operations {
             if operation.process == process && operation.ended.is_none() {

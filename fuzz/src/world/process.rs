@@ -76,6 +76,8 @@ pub(crate) struct Proc {
     pub(crate) touched: Digest,
     /// Each word that it looked at since it last spun, and the message that it saw first.
     pub(crate) looked: Vec<(usize, u32)>,
+    /// An operation that begins with the next step, and its digest.
+    pub(crate) beginning: Option<(usize, u64)>,
     pub(crate) call: Option<InCall>,
     /// Calls that have ended.
     pub(crate) calls: u32,

@@ -218,6 +218,7 @@ impl State {
             timed_out: false,
             heard: part(body as u64, u64::from(incarnation)),
             touched: 0,
+            beginning: None,
             looked: Vec::new(),
             call: None,
             calls: 0,
@@ -297,15 +298,27 @@ impl State {
         self.tell(Some(process), None, None, |_| format!("{} returns", entered.name));
     }
 
+    /// An operation is about to begin: it does with its first step that others can see, and not before. What comes between
+    /// comes before it.
     pub(crate) fn operation_began(&mut self, process: usize, what: Box<dyn Any>, digest: u64) -> usize {
-        self.moment += 1;
-        self.operations_digest = mix(mix(self.operations_digest, process as u64), digest);
-        let began = self.moment;
-        self.operations.push(Operation { process, what, began, ended: None, killed: None });
+        self.operations.push(Operation { process, what, began: u64::MAX, ended: None, killed: None });
+        self.processes[process].beginning = Some((self.operations.len() - 1, digest));
         self.operations.len() - 1
     }
 
+    /// A process takes a step: what it was about to begin has begun.
+    #[inline]
+    pub(crate) fn begin_operation(&mut self, process: usize) {
+        if let Some((operation, digest)) = self.processes[process].beginning.take() {
+            self.moment += 1;
+            self.operations_digest = mix(mix(self.operations_digest, process as u64), digest);
+            self.operations[operation].began = self.moment;
+        }
+    }
+
     pub(crate) fn operation_ended(&mut self, operation: usize, answer: Box<dyn Any>, digest: u64) {
+        // One without a step that others can see.
+        self.begin_operation(self.operations[operation].process);
         self.moment += 1;
         self.operations_digest = mix(mix(self.operations_digest, operation as u64 | 1 << 32), digest);
         self.operations[operation].ended = Some((self.moment, answer));
