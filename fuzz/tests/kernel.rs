@@ -115,6 +115,24 @@ fn a_call_may_be_interrupted_and_a_sleep_may_end_for_no_reason() {
     }
 }
 
+/// A copy that runs over the end of its mapping is found before it is made.
+#[test]
+fn a_copy_beyond_the_region_is_found() {
+    let scenario = Scenario::new("beyond").words(1).process("reader", |me| {
+        let region = me.region();
+        let last = ringway_shm::layout::FIRST_OWN + 2;
+        let (start, _) = region.section(last).expect("the last section");
+        let offset = region.geometry().section(last).expect("the last section").offset;
+        let len = (region.geometry().region_len - offset) as usize;
+        let mut bytes = [0; 8];
+        // SAFETY: the explorer finds that the last four bytes are beyond the region, and copies nothing.
+        unsafe {
+            ringway_shm::primitive::copy_out(start.as_ptr().wrapping_add(len - 4), bytes.as_mut_ptr(), 8);
+        }
+    });
+    assert_eq!(failure(&explore(&scenario.into(), Bounds::WEAK)).sort(), "outside");
+}
+
 #[test]
 fn the_clock_stands_still_unless_time_passes() {
     let scenario = Scenario::new("clock")

@@ -69,6 +69,12 @@ impl Account {
         }
     }
 
+    /// Nothing that was sent is missing, but what dead consumers had taken.
+    pub(crate) fn is_emptied(&self) -> Result<(), String> {
+        let missing = self.sent.iter().filter(|sent| !self.received.contains(sent)).count();
+        if missing <= self.lost_max { Ok(()) } else { Err(format!("{missing} left behind: {self:x?}")) }
+    }
+
     /// Everything that was sent was received.
     pub(crate) fn is_drained(&self) -> Result<(), String> {
         if self.sent == self.received { Ok(()) } else { Err(format!("not drained: {self:x?}")) }

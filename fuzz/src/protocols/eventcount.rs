@@ -133,6 +133,38 @@ fn taking_back(name: &str, items: u64) -> Scenario {
         )
 }
 
+/// One of them may be killed anywhere: what was published is found all the same, by the next look after a tick at the latest.
+fn mortal(name: &str, items: u64) -> Scenario {
+    let patience = Duration::from_secs(1);
+    Scenario::new(name)
+        .words(4)
+        .process_with(
+            "ringer",
+            |me| Ringer::at(&me.eventcount(BELL)),
+            move |me, mut ringer| rings(me, &mut ringer, 0, items),
+        )
+        .process("sleeper", move |me| {
+            let mut sleeper = Sleeper::new();
+            me.wait("wait", patience, || {
+                let deadline = Deadline::after(patience);
+                let mut is_first = true;
+                while !look(me, 1, items) && !deadline.has_passed() {
+                    let ticket = sleeper.prepare(&me.eventcount(BELL));
+                    if look(me, 1, items) {
+                        break;
+                    }
+                    sleeper.sleep(&me.eventcount(BELL), ticket, None, deadline, is_first);
+                    is_first = false;
+                }
+            });
+            me.note(if look(me, 1, items) { "found" } else { "gave up" }, 1);
+        })
+        .end(move |end| {
+            let has_missed = end.word(ITEMS) == items && !end.values("gave up").is_empty();
+            if has_missed { Err("what was published was not found".to_owned()) } else { Ok(()) }
+        })
+}
+
 /// A sleeper or a ringer in a sandbox that refuses `membarrier`. Until a ringer has learned that it has to fence, sleeps end by
 /// a slice of a millisecond; after that, by a wake-up.
 fn sandboxed(name: &str, process: &str, items: u64) -> Scenario {
@@ -158,6 +190,7 @@ pub fn all() -> Vec<Entry> {
             WEAK.spurious(1),
             "1 ringer of 2 items, 1 sleeper, 1 spurious wake",
         ),
+        Entry::new(mortal("bell-kill", 2), WEAK.kills(1), "1 ringer of 2 items, 1 sleeper, one killed"),
         Entry::new(meeting("bell-ringers", 2, 1, 1), WEAK, "2 ringers of 1 item, 1 sleeper"),
         Entry::new(meeting("bell-sleepers", 1, 2, 1), WEAK, "1 ringer of 1 item, 2 sleepers"),
         Entry::new(

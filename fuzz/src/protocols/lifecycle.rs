@@ -328,7 +328,7 @@ fn lasting(title: &str) -> Scenario {
 /// The scenarios of this file.
 #[must_use]
 pub fn all() -> Vec<Entry> {
-    let (plain, killed) = (Bounds::STRONG, Bounds::STRONG.kills(1));
+    let (plain, killed) = (Bounds::WEAK, Bounds::WEAK.kills(1));
     vec![
         Entry::new(meeting("name-meet2", 2), plain, "two open or create one name at once: one region"),
         Entry::new(meeting("name-meet3", 3), plain, "three do"),
@@ -342,7 +342,7 @@ pub fn all() -> Vec<Entry> {
         Entry::new(leaving("name-leave3", 3), plain, "three do"),
         Entry::new(
             outlived("name-last1-kill2", 1),
-            Bounds::STRONG.kills(2).restarts(2),
+            Bounds::WEAK.kills(2).restarts(2),
             "one comes and goes, then another; two kills, each started again: the last is served",
         ),
         Entry::new(
@@ -352,7 +352,7 @@ pub fn all() -> Vec<Entry> {
         ),
         Entry::new(
             leaving("name-leave2-kill2", 2).process("last", come_last),
-            Bounds::STRONG.kills(2).restarts(1),
+            Bounds::WEAK.kills(2).restarts(1),
             "two leave at once; two kills, also of the next one, who is started again and served",
         ),
         Entry::new(outlived("name-last1-fault", 1), plain.faults(1), "any call fails: the next is served"),
@@ -380,12 +380,12 @@ pub fn all() -> Vec<Entry> {
         ),
         Entry::new(
             left("name-leave-open-kill").process("opener", |me| once(me, look_in)).process("last", come_last),
-            Bounds::STRONG.kills(2),
+            Bounds::WEAK.kills(2),
             "one leaves, another opens, both may be killed: who comes next is served",
         ),
         Entry::new(
             left("name-leave-sweep-kill").process("sweeper", |me| once(me, sweep)).process("last", come_last),
-            Bounds::STRONG.kills(2),
+            Bounds::WEAK.kills(2),
             "the same with one who removes leftovers",
         ),
         Entry::new(
@@ -430,7 +430,7 @@ pub fn all() -> Vec<Entry> {
             forsaken("name-leftover-kill2")
                 .process("sweeper", |me| once(me, sweep))
                 .process("last", come_last),
-            Bounds::STRONG.kills(2).restarts(1),
+            Bounds::WEAK.kills(2).restarts(1),
             "who removes what a dead party left is killed, and the next one, too",
         ),
         Entry::new(

@@ -35,6 +35,7 @@ const CAPACITY: u64 = 2;
 /// Which process is which.
 const PRODUCER: usize = 0;
 const CONSUMER: usize = 1;
+const LAST: usize = 2;
 
 fn ring<L: Layout>(name: &str) -> Scenario {
     let config = Config::spsc().capacity(CAPACITY).participants(4);
@@ -194,6 +195,32 @@ fn heirs<L: Layout>(name: &str, sends: u64, receives: u64) -> Scenario {
         .end(|end| {
             told_of_deaths(end)?;
             Account::of(end, CONSUMER, 1).is_in_order()
+        })
+}
+
+/// Whoever is left, a last one comes as consumer and finds all that is still to be found.
+fn drained<L: Layout>(name: &str, times: u64) -> Scenario {
+    ring::<L>(name)
+        .process_with("producer", producer::<L>, move |me, mut tx| tries_to_send(me, &mut tx, times))
+        .process_with("consumer", consumer::<L>, move |me, mut rx| tries_to_receive(me, &mut rx, 1))
+        .process("last", |me| {
+            me.outlive_the_others();
+            let mut rx = consumer::<L>(me);
+            // One answer may tell of the producer's death.
+            let mut is_over = false;
+            while !is_over {
+                match me.attempt("try_recv", || rx.try_recv()) {
+                    Ok(value) => me.note("received", value),
+                    Err(TryRecvError::PeerDead) => {}
+                    Err(_) => is_over = true,
+                }
+            }
+            me.keep(rx);
+        })
+        .end(|end| {
+            let account = Account::of(end, CONSUMER, 1);
+            account.is_in_order()?;
+            if end.was_killed(LAST) { Ok(()) } else { account.is_emptied() }
         })
 }
 
@@ -437,6 +464,12 @@ pub fn all() -> Vec<Entry> {
     );
     add(tries::<Throughput>("slots-try-kill", 3, true), one, "the same, one killed");
     add(heirs::<Throughput>("slots-heir", 2, 2), heir, "2 tries a side, one killed and followed");
+    add(
+        drained::<Throughput>("slots-drain", 2),
+        one,
+        "2 sends, 1 reception, one killed, and a last one that drains",
+    );
+    add(drained::<Latency>("latency-drain", 2), one, "the same in the latency layout");
     add(heirs::<Throughput>("slots-seat", 0, 2), heir, "2 looks after a side that is killed and followed");
     add(waits::<Throughput>("slots-wait", 2), WEAK, "2 messages, calls that wait");
     add(waits::<Throughput>("slots-wait-kill", 2), one, "the same, one killed");

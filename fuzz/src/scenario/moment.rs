@@ -90,7 +90,7 @@ impl<'a> Moment<'a> {
         self.state.kernel.named_number(&name.path())
     }
 
-    /// The newest value of a word of a scenario of [`Scenario::words`]; 0 if nobody has touched it.
+    /// The newest value of a word of a scenario of [`Scenario::words`](crate::Scenario::words); 0 if nobody has touched it.
     #[must_use]
     pub fn word(&self, number: usize) -> u64 {
         let offset = layout::PAGE * 2 + number as u64 * 8;

@@ -62,7 +62,7 @@ impl Process {
         self.world.region_of(self.number)
     }
 
-    /// A word of a scenario of [`Scenario::words`].
+    /// A word of a scenario of [`Scenario::words`](crate::Scenario::words).
     ///
     /// # Panics
     ///
@@ -73,7 +73,7 @@ impl Process {
         Word { region: self.region(), number: self.there_is(number) }
     }
 
-    /// A word of four bytes of a scenario of [`Scenario::words`]: one to sleep at.
+    /// A word of four bytes of a scenario of [`Scenario::words`](crate::Scenario::words): one to sleep at.
     ///
     /// # Panics
     ///
@@ -84,7 +84,7 @@ impl Process {
         Futex { region: self.region(), number: self.there_is(number) }
     }
 
-    /// An eventcount in the place of a word of a scenario of [`Scenario::words`].
+    /// An eventcount in the place of a word of a scenario of [`Scenario::words`](crate::Scenario::words).
     ///
     /// # Panics
     ///
@@ -95,7 +95,7 @@ impl Process {
         Bell { region: self.region(), number: self.there_is(number) }
     }
 
-    /// Writes payload to a cell of a scenario of [`Scenario::words`]: not atomic, so others must have been kept away.
+    /// Writes payload to a cell of a scenario of [`Scenario::words`](crate::Scenario::words): not atomic, so others must have been kept away.
     ///
     /// # Panics
     ///
@@ -184,7 +184,7 @@ impl Process {
         answer
     }
 
-    /// An operation of an object that is to be linearizable, with what it answered: [`End::history`] has it.
+    /// An operation of an object that is to be linearizable, with what it answered: [`End::history`](crate::End::history) has it.
     pub fn operation<O, A>(&self, operation: O, call: impl FnOnce() -> A) -> A
     where
         O: Clone + Hash + Debug + 'static,
