@@ -463,7 +463,7 @@ pub fn all() -> Vec<Entry> {
         "3 tries a side, linearizable but for late Full and Empty",
     );
     add(tries::<Throughput>("slots-try-kill", 3, true), one, "the same, one killed");
-    add(heirs::<Throughput>("slots-heir", 2, 2), heir, "2 tries a side, one killed and followed");
+    add(heirs::<Throughput>("slots-heir", 2, 1), heir, "2 sends and 1 reception, one killed and followed");
     add(
         drained::<Throughput>("slots-drain", 2),
         one,

@@ -90,10 +90,17 @@ impl Hooks for World {
         if self.is_aside() || self.is_before() {
             return;
         }
+        let has_joined = {
+            let state = self.state.borrow();
+            state.kernel.has_joined(state.current)
+        };
+        // Before or after somebody's heavy fence: others can tell.
+        if has_joined {
+            self.point(Pending::Step);
+        }
         let mut state = self.state.borrow_mut();
         let process = state.current;
         if state.weakened(site, Use::LightFence).is_some() {
-            let has_joined = state.kernel.has_joined(process);
             state.memory.light_fence(process, has_joined);
         }
         state.tell(Some(process), None, Some(site), |_| "light fence".to_owned());
