@@ -115,7 +115,8 @@ fn a_call_may_be_interrupted_and_a_sleep_may_end_for_no_reason() {
     }
 }
 
-/// A copy that runs over the end of its mapping is found before it is made.
+/// A copy that runs over the end of its mapping is found before it is made, whatever lies behind the end: several regions
+/// here, so that some of them are neighbours.
 #[test]
 fn a_copy_beyond_the_region_is_found() {
     let scenario = Scenario::new("beyond").words(1).process("reader", |me| {
@@ -130,6 +131,9 @@ fn a_copy_beyond_the_region_is_found() {
             ringway_shm::primitive::copy_out(start.as_ptr().wrapping_add(len - 4), bytes.as_mut_ptr(), 8);
         }
     });
+    let blueprint = ringway_shm::Blueprint::new(1, 1);
+    let _neighbours: Vec<_> =
+        (0..32).map(|_| ringway_shm::Region::anonymous(&blueprint).expect("a small region")).collect();
     assert_eq!(failure(&explore(&scenario.into(), Bounds::WEAK)).sort(), "outside");
 }
 

@@ -174,14 +174,24 @@ impl Places {
         Some(range.start + (offset - range.place.offset) as usize)
     }
 
+    fn range(&self, address: usize) -> Option<MappedRange> {
+        self.ranges.iter().find(|range| address.wrapping_sub(range.start) < range.len).copied()
+    }
+
     /// Where `len` bytes from an address on are; `None` if not all of them are in a mapping.
     pub(crate) fn span(&mut self, address: usize, len: usize) -> Option<Span> {
         let (first, there) = self.spot(address)?;
         if len <= there {
             return Some(Span { first, then: None });
         }
+        // Only a mirror goes on behind its end: the same bytes again. What lies there otherwise is another's.
+        let (first_range, second_range) = (self.range(address)?, self.range(address + there)?);
+        // (A whole region begins at 0, and is not mirrored: another process's mapping of it may lie behind ours.)
+        let is_section = first_range.place.offset > 0;
+        let is_mirror =
+            is_section && first_range.place == second_range.place && first_range.len == second_range.len;
         let (second, rest) = self.spot(address + there)?;
-        (len - there <= rest).then_some(Span { first, then: Some((there, second)) })
+        (is_mirror && len - there <= rest).then_some(Span { first, then: Some((there, second)) })
     }
 
     /// The word at a spot, taken up if it is new.
