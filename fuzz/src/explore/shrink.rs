@@ -113,7 +113,7 @@ impl Smaller<'_> {
                 if self.take(dropped) {
                     continue;
                 }
-                if token_changes(&self.found.token, &plain) {
+                if self.found.token.choices != plain.choices {
                     self.take(plain);
                 }
                 at += len;
@@ -133,8 +133,4 @@ impl Smaller<'_> {
             }
         }
     }
-}
-
-fn token_changes(token: &Token, other: &Token) -> bool {
-    token.choices != other.choices
 }

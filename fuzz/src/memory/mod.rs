@@ -24,7 +24,8 @@
 //! | heavy fence | | as a SeqCst fence, and what each process that joined knew at its last light fence |
 //!
 //! The light and heavy fence are those of C++ proposal P1202: of a light and a heavy one, one comes before the other; two
-//! light ones say nothing of each other. That is weaker than what `membarrier` does on any machine.
+//! light ones say nothing of each other. That is weaker than what `membarrier` does on any machine. The order of these three
+//! kinds of fences decides what is seen, and makes no payload safe: that takes a message, as in C11.
 //!
 //! Whoever asks for a `SeqCst` access makes a `SeqCst` fence first, which is one of the ways in which compilers make it, and
 //! stronger than C11 asks. Not modelled: loads that see a store of their own future (load buffering), and stores that enter

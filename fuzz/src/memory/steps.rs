@@ -29,7 +29,13 @@ impl Memory {
 
     #[inline]
     pub(crate) fn store(&mut self, process: usize, word: usize, value: u64, order: Ordering, step: u32) {
-        let mut message = self.message(value, Some((process as u8, step)));
+        let message = self.message(value, Some((process as u8, step)));
+        self.publish(process, word, message, order);
+    }
+
+    /// Makes a message the newest of a word; it hands on what its writer does, beside what it carries already.
+    #[inline]
+    fn publish(&mut self, process: usize, word: usize, mut message: Box<Message>, order: Ordering) {
         let number = self.words[word].newest() + 1;
         let thread = &mut self.threads[process];
         thread.digest = None;
@@ -68,17 +74,9 @@ impl Memory {
         let read = self.load(process, word, 0, read_order);
         let mut message = self.message(value, Some((process as u8, step)));
         let entry = &self.words[word];
-        let number = entry.newest() + 1;
         // The release sequence goes on.
-        message.carries.join(&entry.at(number - 1).carries);
-        let thread = &mut self.threads[process];
-        thread.now.view.raise(word, number);
-        message.carries.join(if releases(order) { &thread.now } else { &thread.hands_on });
-        message.carries.view.raise(word, number);
-        self.push(word, message);
-        if releases(order) {
-            self.end_stretch(process);
-        }
+        message.carries.join(&entry.at(entry.newest()).carries);
+        self.publish(process, word, message, order);
         read
     }
 

@@ -11,6 +11,7 @@ mod moment;
 mod process;
 
 pub use moment::{End, Moment};
+pub(crate) use process::digest_of;
 pub use process::{Bell, Futex, Process, Word};
 
 use crate::memory::PROCESSES_MAX;

@@ -201,7 +201,7 @@ impl Process {
     }
 }
 
-fn digest_of(value: &impl Hash) -> u64 {
+pub(crate) fn digest_of(value: &impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     value.hash(&mut hasher);
     hasher.finish()

@@ -13,6 +13,7 @@ use super::process::Pending;
 use super::site::Use;
 use super::state::State;
 use crate::memory::{GRANULE, mix, part};
+use crate::scenario::digest_of;
 use ringway_shm::primitive::Ordering;
 use ringway_shm::primitive::kernel::{Call, Watched};
 use ringway_shm::primitive::model::{Action, Copy, Hooks, Kernel, Outcome, Step, Verdict};
@@ -178,11 +179,8 @@ impl Hooks for World {
         let process = state.current;
         state.tell(Some(process), Some(granted), None, |_| format!("{call:?}"));
         // What it did to a file stays when it is dead.
-        let done = core::mem::discriminant(call);
-        let mut hasher = std::hash::DefaultHasher::new();
-        std::hash::Hash::hash(&done, &mut hasher);
         let touched = &mut state.processes[process].touched;
-        *touched = mix(*touched, std::hash::Hasher::finish(&hasher));
+        *touched = mix(*touched, digest_of(&core::mem::discriminant(call)));
         match granted {
             Move::Fail { errno, .. } => {
                 state.hears(process, errno as u64);
