@@ -1,45 +1,27 @@
-//! Explores what several processes may do to each other through shared memory: every interleaving, every stale read that the
-//! memory model allows, a kill at every step.
+//! What it takes to believe a protocol over shared memory: Ringway's, and yours.
 //!
 //! ```text
-//!   Scenario          a few virtual processes, and what must hold       scenario.rs
-//!      │ explore
-//!      ▼
-//!   World             one run: fibers, memory, kernel, choices          world/, memory/
-//!      │ a failure
-//!      ▼
-//!   Token             the run in one line                               token.rs
-//!      │ replay, shrink, explain                                       explore/, explain.rs
-//!      ▼
-//!   command_line      all this for a list of scenarios, yours too     command/
+//!   explorer   every interleaving, stale read and kill of a few virtual processes, on a model of memory and kernel
+//!   linear     what calls answered, and when: is there an order that explains it?
 //! ```
 //!
-//! The code under test is the ordinary code over ordinary handles. It goes through the door of `ringway-shm`, whose hooks
-//! (feature `model`) this crate installs. Build this package by itself: it switches that feature on.
+//! This package switches on the feature `model` of everything that is built together with it: build it by itself.
 
 #![deny(unsafe_code)]
 
 mod command;
-pub mod equivalent;
-mod explain;
-mod explore;
+mod explorer;
 pub mod linear;
-mod memory;
-mod mutate;
-pub mod protocols;
-mod scenario;
-mod token;
-mod trace;
-mod world;
-pub mod zoo;
 
-pub use command::command_line;
-pub use explain::explain;
-pub use explore::{Explorer, Found, Limits, LongestCall, Report, Way, explore, shrink};
-pub use memory::{PROCESSES_MAX, WORDS_MAX};
-pub use mutate::{Fate, Mutant, mutate};
-pub use protocols::Entry;
-pub use scenario::{Bell, End, Futex, Moment, Process, Scenario, Word};
-pub use token::{Token, TokenError};
-pub use trace::{Event, What, trace};
-pub use world::{Bounds, Failure, Move, Note};
+pub use explorer::*;
+
+use std::process::ExitCode;
+
+/// The program `ringway-fuzz`.
+#[doc(hidden)]
+#[must_use]
+pub fn program() -> ExitCode {
+    explorer::command::program(
+        "ringway-fuzz: explores every interleaving, stale read and kill of Ringway's protocols",
+    )
+}

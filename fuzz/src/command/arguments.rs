@@ -6,15 +6,15 @@ use std::str::FromStr;
 
 /// What was said behind a verb.
 #[derive(Debug, Default)]
-pub(super) struct Arguments {
+pub(crate) struct Arguments {
     /// Words that are no options.
-    pub(super) words: Vec<String>,
+    pub(crate) words: Vec<String>,
     options: BTreeMap<String, String>,
 }
 
 impl Arguments {
     /// Reads words. Options are known by these names: those with a value, and those without.
-    pub(super) fn read(
+    pub(crate) fn read(
         given: &[String],
         with_value: &[&'static str],
         without: &[&'static str],
@@ -50,23 +50,23 @@ impl Arguments {
     }
 
     /// Was it given?
-    pub(super) fn has(&self, name: &str) -> bool {
+    pub(crate) fn has(&self, name: &str) -> bool {
         self.options.contains_key(name)
     }
 
-    pub(super) fn text(&self, name: &str) -> Option<&str> {
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.options.get(name).map(String::as_str)
     }
 
     /// The value of an option, read as something.
-    pub(super) fn value<T: FromStr>(&self, name: &str) -> Result<Option<T>, Fault> {
+    pub(crate) fn value<T: FromStr>(&self, name: &str) -> Result<Option<T>, Fault> {
         let read =
             |text: &str| text.parse().map_err(|_| Fault::usage(format!("{name} {text:?} cannot be read")));
         self.text(name).map(read).transpose()
     }
 
     /// The one word that there has to be.
-    pub(super) fn only_word(&self, what: &str) -> Result<&str, Fault> {
+    pub(crate) fn only_word(&self, what: &str) -> Result<&str, Fault> {
         match self.words.as_slice() {
             [word] => Ok(word),
             [] => Err(Fault::usage(format!("{what} is missing"))),

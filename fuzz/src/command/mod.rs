@@ -1,38 +1,22 @@
-//! The command line, as a function: a program with scenarios of its own has the same verbs by one call.
+//! What every command line here is made of: verbs, their help, their words, and how they end.
 //!
-//! ```text
-//!   list                       what there is                                   look.rs
-//!   replay, shrink, explain    one run, by its token                           look.rs
-//!   run                        all runs within bounds, or many by chance       run.rs
-//!   deep                       by chance, wider, for minutes or nights         deep.rs
-//!   mutate                     is every ordering needed?                       mutants.rs
-//! ```
-//!
-//! Failing runs are kept in a corpus (`corpus.rs`), and run again before anything else is.
-//!
-//! The exit status is 0 when all is well, 1 when something is wrong with a scenario, and 2 when it is with the command line,
-//! or with a file.
+//! The exit status is 0 when all is well, 1 when something is wrong with what was checked, and 2 when it is with the
+//! command line, or with a file.
 
 mod arguments;
-mod corpus;
-mod deep;
-mod look;
-mod mutants;
-mod progress;
-mod run;
+pub(crate) mod progress;
 
-use crate::protocols::Entry;
-use crate::token::Token;
-use crate::world::Failure;
-use arguments::Arguments;
-use std::collections::BTreeSet;
+pub(crate) use arguments::Arguments;
+
+use std::ffi::OsString;
+use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
 /// Why a verb cannot do what it was told.
 #[derive(Debug)]
-enum Fault {
+pub(crate) enum Fault {
     /// The command line is wrong.
     Usage(String),
     /// Something else is.
@@ -42,7 +26,7 @@ enum Fault {
 }
 
 impl Fault {
-    fn usage(text: impl Into<String>) -> Self {
+    pub(crate) fn usage(text: impl Into<String>) -> Self {
         Self::Usage(text.into())
     }
 }
@@ -54,177 +38,149 @@ impl From<io::Error> for Fault {
 }
 
 /// What a verb comes to: is all well?
-type Outcome = Result<bool, Fault>;
+pub(crate) type Outcome = Result<bool, Fault>;
 
-/// One verb.
-struct Verb {
-    name: &'static str,
+/// One verb, which works on a `C`.
+pub(crate) struct Verb<C> {
+    pub(crate) name: &'static str,
     /// What it does, in a line.
-    about: &'static str,
+    pub(crate) about: &'static str,
     /// How it is used.
-    usage: &'static str,
+    pub(crate) usage: &'static str,
     /// Everything else.
-    more: &'static str,
-    example: &'static str,
-    run: fn(&Bench<'_>, &[String]) -> Outcome,
+    pub(crate) more: &'static str,
+    /// Words behind the program's name; NAME is replaced by one that there is.
+    pub(crate) example: &'static str,
+    pub(crate) run: fn(&C, &[String]) -> Outcome,
 }
 
-const VERBS: &[Verb] =
-    &[look::LIST, run::RUN, look::REPLAY, look::SHRINK, look::EXPLAIN, mutants::MUTATE, deep::DEEP];
+impl<C> Clone for Verb<C> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
 
-/// What all verbs work on.
-struct Bench<'a> {
-    entries: &'a [Entry],
+impl<C> Copy for Verb<C> {}
+
+/// A program: its verbs, and what they work on.
+pub(crate) struct Program<'a, C> {
+    /// Its name, a colon, and what it is about.
+    pub(crate) title: &'a str,
+    pub(crate) verbs: &'a [Verb<C>],
+    pub(crate) context: C,
     /// As the user called it.
-    program: String,
+    pub(crate) called: String,
+    /// A name for the examples.
+    pub(crate) name: &'a str,
 }
 
-impl Bench<'_> {
-    /// The entries of these names; of none, all those that are not there on demand only.
-    fn chosen(&self, names: &[String]) -> Result<Vec<Entry>, Fault> {
-        if names.is_empty() {
-            return Ok(self.entries.iter().filter(|entry| !entry.is_on_demand).cloned().collect());
-        }
-        names.iter().map(|name| self.named(name).cloned()).collect()
-    }
-
-    fn named(&self, name: &str) -> Result<&Entry, Fault> {
-        let found = self.entries.iter().find(|entry| entry.scenario.name() == name);
-        found.ok_or_else(|| {
-            Fault::usage(format!("there is no scenario {name:?}; {} list shows them", self.program))
-        })
-    }
-
-    /// A token that the user typed, and its scenario.
-    fn token(&self, text: &str) -> Result<(Token, &Entry), Fault> {
-        let token: Token = text.parse().map_err(|error| Fault::usage(format!("{error}")))?;
-        let entry = self.named(&token.scenario)?;
-        Ok((token, entry))
-    }
-
-    /// A verb's example, with a name that there is.
-    fn example(&self, verb: &Verb) -> String {
-        let name = self.entries.first().map_or("NAME", |entry| entry.scenario.name());
-        format!("{} {}", name_of(&self.program), verb.example.replace("NAME", name))
-    }
-
-    /// The command by which a token is explained.
-    fn explaining(&self, token: &Token) -> String {
-        format!("{} explain '{token}'", self.program)
-    }
-}
-
-/// Does what the words of the command line say, with these scenarios, and says how the program is to end.
-///
-/// The title stands at the top of the help: the program's name, a colon, and what it is about.
-///
-/// # Examples
-///
-/// ```no_run
-/// use ringway_fuzz::{Bounds, Entry, Scenario, command_line};
-/// use ringway_shm::primitive::Ordering::Relaxed;
-/// use std::process::ExitCode;
-///
-/// fn main() -> ExitCode {
-///     let adders = Scenario::new("adders")
-///         .words(1)
-///         .process("ann", |me| _ = me.word(0).fetch_add(1, Relaxed))
-///         .process("bob", |me| _ = me.word(0).fetch_add(1, Relaxed))
-///         .end(|end| if end.word(0) == 2 { Ok(()) } else { Err("a lost addition".to_owned()) });
-///     command_line("adders: explored", vec![Entry::new(adders, Bounds::WEAK, "two add one")])
-/// }
-/// ```
-#[must_use]
-pub fn command_line(title: &str, entries: Vec<Entry>) -> ExitCode {
+/// The words of the command line, and what the program was called.
+pub(crate) fn words() -> (String, impl Iterator<Item = OsString>) {
     let mut words = std::env::args_os();
-    let program = words.next().map(|name| name.to_string_lossy().into_owned());
-    let program = program.unwrap_or_else(|| "ringway-fuzz".to_owned());
-    let bench = Bench { entries: &entries, program };
-    let words =
-        words.map(|word| word.into_string().map_err(|word| Fault::usage(format!("{word:?} is no text"))));
-    let words: Result<Vec<String>, Fault> = words.collect();
-    match words.and_then(|words| follow(title, &bench, &words)) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        // Whoever read what was written has seen enough.
-        Err(Fault::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Err(fault) => {
-            let is_misuse = matches!(fault, Fault::Usage(_));
-            let (text, status) = match fault {
-                Fault::Usage(text) => (text, 2),
-                Fault::Other(text) => (text, 1),
-                Fault::Output(error) => (error.to_string(), 2),
-            };
-            // When standard error is closed there is nobody left to tell.
-            _ = writeln!(io::stderr(), "{}: {text}", name_of(&bench.program));
-            if is_misuse {
-                _ = writeln!(io::stderr(), "{} --help says what can be said", bench.program);
-            }
-            ExitCode::from(status)
+    let called = words.next().map(|name| name.to_string_lossy().into_owned());
+    (called.unwrap_or_else(|| "ringway-fuzz".to_owned()), words)
+}
+
+impl<C> Program<'_, C> {
+    /// Does what the words say, and says how the program is to end.
+    pub(crate) fn start(&self, words: impl Iterator<Item = OsString>) -> ExitCode {
+        let words =
+            words.map(|word| word.into_string().map_err(|word| Fault::usage(format!("{word:?} is no text"))));
+        let words: Result<Vec<String>, Fault> = words.collect();
+        match words.and_then(|words| self.follow(&words)) {
+            Ok(true) => ExitCode::SUCCESS,
+            Ok(false) => ExitCode::FAILURE,
+            // Whoever read what was written has seen enough.
+            Err(Fault::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+            Err(fault) => self.complain(fault),
         }
     }
-}
 
-fn follow(title: &str, bench: &Bench<'_>, words: &[String]) -> Outcome {
-    let is_help = |word: &String| matches!(word.as_str(), "--help" | "-h");
-    let Some(first) = words.first() else { return help(title, bench) };
-    if is_help(first) || first == "help" {
-        return help(title, bench);
+    fn complain(&self, fault: Fault) -> ExitCode {
+        let is_misuse = matches!(fault, Fault::Usage(_));
+        let (text, status) = match fault {
+            Fault::Usage(text) => (text, 2),
+            Fault::Other(text) => (text, 1),
+            Fault::Output(error) => (error.to_string(), 2),
+        };
+        // When standard error is closed there is nobody left to tell.
+        _ = writeln!(io::stderr(), "{}: {text}", name_of(&self.called));
+        if is_misuse {
+            _ = writeln!(io::stderr(), "{} --help says what can be said", self.called);
+        }
+        ExitCode::from(status)
     }
-    let verb = VERBS.iter().find(|verb| verb.name == first);
-    let verb = verb.ok_or_else(|| Fault::usage(format!("unknown verb {first:?}")))?;
-    if words.iter().any(is_help) {
-        return help_of(verb, bench);
-    }
-    let mut names = BTreeSet::new();
-    if let Some(name) =
-        bench.entries.iter().map(|entry| entry.scenario.name()).find(|name| !names.insert(*name))
-    {
-        return Err(Fault::Other(format!("two scenarios are called {name:?}: a token names its scenario")));
-    }
-    (verb.run)(bench, &words[1..])
-}
 
-fn help(title: &str, bench: &Bench<'_>) -> Outcome {
-    let mut output = io::stdout().lock();
-    writeln!(output, "{title}\n\nusage: {} VERB [ARGUMENTS]\n", bench.program)?;
-    for verb in VERBS {
-        writeln!(output, "  {:8} {}", verb.name, verb.about)?;
-        writeln!(output, "  {:8}     {}", "", bench.example(verb))?;
+    fn follow(&self, words: &[String]) -> Outcome {
+        let is_help = |word: &String| matches!(word.as_str(), "--help" | "-h");
+        let Some(first) = words.first() else { return self.help() };
+        if is_help(first) || first == "help" {
+            return self.help();
+        }
+        let verb = self.verbs.iter().find(|verb| verb.name == first);
+        let verb = verb.ok_or_else(|| Fault::usage(format!("unknown verb {first:?}")))?;
+        // What stands behind `--` is another program's.
+        if words.iter().take_while(|word| *word != "--").any(is_help) {
+            return self.help_of(verb);
+        }
+        (verb.run)(&self.context, &words[1..])
     }
-    writeln!(
-        output,
-        "\nVERB --help says more. The exit status is 0 when all is well, 1 when something is wrong with a"
-    )?;
-    writeln!(output, "scenario, and 2 when it is with the command line or a file.")?;
-    Ok(true)
-}
 
-fn help_of(verb: &Verb, bench: &Bench<'_>) -> Outcome {
-    let mut output = io::stdout().lock();
-    writeln!(output, "{}\n\nusage: {} {}\n\n{}", verb.about, name_of(&bench.program), verb.usage, verb.more)?;
-    writeln!(output, "\nexample: {}", bench.example(verb))?;
-    Ok(true)
+    fn help(&self) -> Outcome {
+        let mut output = io::stdout().lock();
+        writeln!(output, "{}\n\nusage: {} VERB [ARGUMENTS]\n", self.title, self.called)?;
+        for verb in self.verbs {
+            writeln!(output, "  {:8} {}", verb.name, verb.about)?;
+            writeln!(output, "  {:8}     {}", "", self.example(verb))?;
+        }
+        writeln!(
+            output,
+            "\nVERB --help says more. The exit status is 0 when all is well, 1 when something is wrong with what is"
+        )?;
+        writeln!(output, "checked, and 2 when it is with the command line or a file.")?;
+        Ok(true)
+    }
+
+    fn help_of(&self, verb: &Verb<C>) -> Outcome {
+        let mut output = io::stdout().lock();
+        let program = name_of(&self.called);
+        writeln!(output, "{}\n\nusage: {program} {}\n\n{}", verb.about, verb.usage, verb.more)?;
+        writeln!(output, "\nexample: {}", self.example(verb))?;
+        Ok(true)
+    }
+
+    fn example(&self, verb: &Verb<C>) -> String {
+        format!("{} {}", name_of(&self.called), verb.example.replace("NAME", self.name))
+    }
 }
 
 /// The name of a program, without its folder.
-fn name_of(program: &str) -> &str {
+pub(crate) fn name_of(program: &str) -> &str {
     program.rsplit('/').next().unwrap_or(program)
 }
 
 /// An error that says of what.
-fn at(path: &Path, error: &io::Error) -> io::Error {
+pub(crate) fn at(path: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
-/// A failure in one line, whatever was said in several.
-fn in_a_line(failure: &Failure) -> String {
-    failure.to_string().lines().map(str::trim).collect::<Vec<_>>().join(" ")
-}
-
 /// A number that was not there before.
-fn seed_of_the_clock() -> u64 {
+pub(crate) fn seed_of_the_clock() -> u64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     // Short enough to be typed.
     now.map_or(1, |now| (now.as_nanos() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40)
+}
+
+/// Text as JSON has it.
+pub(crate) fn quoted(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for letter in text.chars() {
+        match letter {
+            '"' | '\\' => quoted.extend(['\\', letter]),
+            letter if u32::from(letter) < 0x20 => _ = write!(quoted, "\\u{:04x}", u32::from(letter)),
+            letter => quoted.push(letter),
+        }
+    }
+    quoted.push('"');
+    quoted
 }
