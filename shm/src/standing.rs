@@ -59,6 +59,9 @@ pub struct RowEntry {
 }
 
 /// The life word of another participant, to sleep at beside what one waits for.
+///
+/// As it marks the word the kernel wakes one of those who sleep there: whoever finds that it is not [`alive`](Self::alive) any
+/// more wakes the others ([`kernel::wake`](crate::primitive::kernel::wake)).
 #[derive(Clone, Copy, Debug)]
 pub struct LifeWord<'a> {
     /// The word.

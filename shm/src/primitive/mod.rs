@@ -27,3 +27,6 @@ pub use atomic::{AtomicU32, AtomicU64, Ordering, fence, light_fence};
 pub use copy::{copy_in, copy_out, prefetch_read, read_slot, read_slot_into, write_slot};
 pub use spin::{Backoff, spin_hint, yield_core};
 pub use touch::{touch_read, touch_write};
+
+/// Is the door built with hooks (feature `model`)? What users run is built without.
+pub const HAS_HOOKS: bool = cfg!(feature = "model");

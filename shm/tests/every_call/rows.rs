@@ -215,3 +215,44 @@ fn under<T>(hooks: &Rc<impl Hooks + 'static>, deed: impl FnOnce() -> T) -> T {
     let _installed = model::install(Rc::clone(hooks) as Rc<dyn Hooks>);
     deed()
 }
+
+/// Notes the order of two calls.
+#[derive(Default)]
+struct JoinsFirst {
+    joined: Cell<bool>,
+    started: Cell<bool>,
+}
+
+impl Hooks for JoinsFirst {
+    fn kernel(&self, call: &Call<'_>) -> Verdict {
+        match call {
+            Call::JoinHeavyFences => self.joined.set(true),
+            Call::StartSentinel => {
+                assert!(self.joined.get(), "the kernel makes a process of several threads wait for it");
+                self.started.set(true);
+            }
+            _ => {}
+        }
+        Verdict::Real
+    }
+}
+
+/// The process whose first row it is.
+#[test]
+fn first_row() {
+    let Some(_) = party::errand() else { return };
+    let hooks = Rc::new(JoinsFirst::default());
+    let region = Region::anonymous(&blueprint()).unwrap();
+    let installed = model::install(Rc::clone(&hooks) as Rc<dyn Hooks>);
+    let row = region.participant().unwrap();
+    drop(installed);
+    assert!(hooks.started.get(), "nobody tells of its death");
+    drop(row);
+    party::answer("joined first");
+}
+
+#[test]
+fn a_process_joins_heavy_fences_before_it_has_a_second_thread() {
+    let mut party = Party::start(party::command("rows::first_row", "first"));
+    assert!(party.ended().success());
+}
