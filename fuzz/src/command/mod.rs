@@ -3,6 +3,7 @@
 //! The exit status is 0 when all is well, 1 when something is wrong with what was checked, and 2 when it is with the
 //! command line, or with a file.
 
+pub(crate) mod apart;
 mod arguments;
 pub(crate) mod progress;
 

@@ -107,7 +107,7 @@ pub fn command_line(title: &str, entries: Vec<Entry>) -> ExitCode {
 pub(crate) fn program(title: &str) -> ExitCode {
     let mut entries = protocols::all();
     entries.push(protocols::planted::entry());
-    let verbs: Vec<Verb> = VERBS.iter().copied().chain([traced::TRACE]).collect();
+    let verbs: Vec<Verb> = VERBS.iter().copied().chain([traced::TRACE]).chain(crate::killers()).collect();
     start(title, entries, &verbs)
 }
 

@@ -50,6 +50,13 @@ impl Entry {
         Self { wide, ..self }
     }
 
+    /// Searches by chance kill no more than this, either.
+    #[must_use]
+    pub fn kills_at_most(self, kills: u8) -> Self {
+        let wide = Bounds { kills: self.wide.kills.min(kills), ..self.wide };
+        Self { wide, ..self }
+    }
+
     /// Explored only if it is named.
     #[must_use]
     pub fn on_demand(self) -> Self {

@@ -229,10 +229,19 @@ fn ask(me: &Process, body: usize, owner: Owner) {
 
 /// Sleeps at the owner's life word until it is marked, or taken back, and wakes the next one.
 fn sleep_until_dead(me: &Process, owner: Owner) {
+    sleep_in_turns(me, owner, None);
+}
+
+/// The same, in sleeps that end by themselves, as those of rings do.
+fn sleep_by_ticks(me: &Process, owner: Owner) {
+    sleep_in_turns(me, owner, Some(Duration::from_millis(250)));
+}
+
+fn sleep_in_turns(me: &Process, owner: Owner, tick: Option<Duration>) {
     let region = me.region();
     me.wait_for_ever("sleep at a life word", || {
         while let Some(life) = region.life(owner) {
-            kernel::sleep(life.word, life.alive, None);
+            kernel::sleep(life.word, life.alive, tick.map(|tick| kernel::now() + tick));
             // The kernel wakes one.
             kernel::wake(life.word);
         }
@@ -426,6 +435,13 @@ pub fn all() -> Vec<Entry> {
             watcher(watcher(owner("life2", 4), "sleeper0", sleep_until_dead), "sleeper1", sleep_until_dead),
             killed,
             "the same, and two sleep, of which the kernel wakes one",
+        )
+        // The one that it wakes wakes the other, unless it dies as well: the next scenario.
+        .kills_at_most(1),
+        Entry::new(
+            watcher(watcher(owner("life2-kill2", 4), "sleeper0", sleep_by_ticks), "sleeper1", sleep_by_ticks),
+            Bounds::WEAK.kills(2),
+            "the same, and the one that was woken may die before it wakes the other: whose tick ends its sleep",
         ),
         Entry::new(
             succession("row-heir"),
