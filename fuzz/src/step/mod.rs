@@ -31,7 +31,7 @@ pub(crate) fn verb<C>() -> Verb<C> {
         about: "kills, stops, and kills who recovers, at every instruction of every operation",
         usage: "step [TEXT...] [--every] [--only kill|stop|recover] [--at N] [--jobs N] [--list]
        step --exe PROGRAM --symbol NAME [--check PROGRAM] [--hits N] [--every] [-- ARGUMENT...]",
-        more: "  TEXT         operations whose names contain it; otherwise all. `planted` is one with a mistake, to be found
+        more: "  TEXT         the operation of this name, or all whose names contain it; otherwise all. `planted` is one with a mistake, to be found
   --every      at each instruction. Otherwise where others could tell a difference: before and behind each change of
                the memory that a process shares, and each call to the kernel; and at each instruction of short ones
   --only       only this is done: kill, stop or recover
@@ -123,7 +123,15 @@ fn chosen(texts: &[String]) -> Result<Vec<Operation>, Fault> {
     {
         return Err(Fault::usage(format!("no operation's name contains {text:?}; --list shows them")));
     }
-    all.retain(|operation| texts.is_empty() || texts.iter().any(|text| operation.name.contains(text)));
+    // What is a whole name means that operation alone.
+    let whole: Vec<bool> =
+        texts.iter().map(|text| all.iter().any(|operation| operation.name == *text)).collect();
+    let is_meant =
+        |name: &str, text: &str, is_whole: bool| if is_whole { name == text } else { name.contains(text) };
+    all.retain(|operation| {
+        texts.is_empty()
+            || texts.iter().zip(&whole).any(|(text, &is_whole)| is_meant(&operation.name, text, is_whole))
+    });
     Ok(all)
 }
 
