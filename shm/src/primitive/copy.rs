@@ -7,6 +7,9 @@
 //! assembly block (`x86_64.rs`), a long one through libc's `memcpy` by a pointer that is hidden from the optimiser. A racing writer then yields garbage bytes, and nothing
 //! worse.
 //!
+//! Sanitizers see none of that. For them (`--cfg ringway_plain_copies`) and for Miri all payload goes by plain copies:
+//! where nobody breaks the protocol no copy races with another, and a plain one that does is reported.
+//!
 //! What it deliberately does not do: order anything. The position words do (Release by the writer, Acquire by the
 //! reader), and say so.
 
@@ -56,7 +59,7 @@ pub unsafe fn copy_out(source: *const u8, target: *mut u8, len: usize) {
 #[inline(always)]
 #[cfg_attr(feature = "model", track_caller)]
 pub unsafe fn write_slot<T: Copy + zerocopy::IntoBytes + zerocopy::Immutable>(target: *mut T, value: &T) {
-    if cfg!(feature = "model") || !is_word::<T>() {
+    if !goes_by_word::<T>() {
         // SAFETY: writable for the size of `T`; the value is private.
         unsafe { copy_in((&raw const *value).cast(), target.cast(), size_of::<T>()) };
     } else {
@@ -76,7 +79,7 @@ pub unsafe fn write_slot<T: Copy + zerocopy::IntoBytes + zerocopy::Immutable>(ta
 #[must_use]
 #[cfg_attr(feature = "model", track_caller)]
 pub unsafe fn read_slot<T: zerocopy::FromBytes>(source: *const T) -> T {
-    if cfg!(feature = "model") || !is_word::<T>() {
+    if !goes_by_word::<T>() {
         let mut value = core::mem::MaybeUninit::<T>::uninit();
         // SAFETY: readable for the size of `T`, into a private value of that size.
         unsafe { copy_out(source.cast(), value.as_mut_ptr().cast(), size_of::<T>()) };
@@ -96,7 +99,7 @@ pub unsafe fn read_slot<T: zerocopy::FromBytes>(source: *const T) -> T {
 #[inline(always)]
 #[cfg_attr(feature = "model", track_caller)]
 pub unsafe fn read_slot_into<T: zerocopy::FromBytes + zerocopy::IntoBytes>(source: *const T, target: &mut T) {
-    if cfg!(feature = "model") || !is_word::<T>() {
+    if !goes_by_word::<T>() {
         // SAFETY: readable for the size of `T`; the target is private, and whatever comes is a `T` (`FromBytes`).
         unsafe { copy_out(source.cast(), (&raw mut *target).cast(), size_of::<T>()) };
     } else {
@@ -105,9 +108,10 @@ pub unsafe fn read_slot_into<T: zerocopy::FromBytes + zerocopy::IntoBytes>(sourc
     }
 }
 
-/// Is a volatile access to a `T` one instruction?
-const fn is_word<T>() -> bool {
-    matches!(size_of::<T>(), 1 | 2 | 4 | 8) && align_of::<T>() == size_of::<T>()
+/// Does a `T` go by a volatile access of one instruction?
+const fn goes_by_word<T>() -> bool {
+    let is_seen = cfg!(any(feature = "model", ringway_plain_copies, miri));
+    !is_seen && matches!(size_of::<T>(), 1 | 2 | 4 | 8) && align_of::<T>() == size_of::<T>()
 }
 
 /// Asks for a cache line that is about to be read. Never faults, whatever the address.
@@ -132,6 +136,7 @@ pub fn prefetch_read(address: *const u8) {
 /// # Safety
 ///
 /// `source` is readable and `target` writable for `len` bytes; they do not overlap.
+#[cfg(not(any(ringway_plain_copies, miri)))]
 #[inline(always)]
 pub(super) unsafe fn opaque_copy<const INTO_REGION: bool>(source: *const u8, target: *mut u8, len: usize) {
     if len > machine::SHORT_MAX {
@@ -150,15 +155,26 @@ pub(super) unsafe fn opaque_copy<const INTO_REGION: bool>(source: *const u8, tar
     }
 }
 
-#[cfg(all(target_arch = "x86_64", not(miri)))]
+/// The same, in sight of a sanitizer.
+///
+/// # Safety
+///
+/// `source` is readable and `target` writable for `len` bytes; they do not overlap.
+#[cfg(any(ringway_plain_copies, miri))]
+pub(super) unsafe fn opaque_copy<const INTO_REGION: bool>(source: *const u8, target: *mut u8, len: usize) {
+    // SAFETY: the caller's contract is the same.
+    unsafe { core::ptr::copy_nonoverlapping(source, target, len) };
+}
+
+#[cfg(all(target_arch = "x86_64", not(any(ringway_plain_copies, miri))))]
 #[path = "copy/x86_64.rs"]
 mod machine;
 
-#[cfg(not(all(target_arch = "x86_64", not(miri))))]
+#[cfg(not(any(target_arch = "x86_64", ringway_plain_copies, miri)))]
 mod machine {
-    //! Elsewhere, and under Miri: single bytes up to a word's length, then whatever the platform's `memcpy` does.
+    //! Elsewhere: single bytes up to a word's length, then whatever the platform's `memcpy` does.
 
-    pub(super) const SHORT_MAX: usize = if cfg!(miri) { usize::MAX } else { 16 };
+    pub(super) const SHORT_MAX: usize = 16;
 
     /// # Safety
     /// Readable and writable for `len` bytes, no overlap.
@@ -179,6 +195,7 @@ mod machine {
 ///
 /// # Safety
 /// Readable and writable for `len` bytes, no overlap.
+#[cfg(not(any(ringway_plain_copies, miri)))]
 #[inline]
 unsafe fn hidden_memcpy(source: *const u8, target: *mut u8, len: usize) {
     type Memcpy = unsafe extern "C" fn(*mut libc::c_void, *const libc::c_void, usize) -> *mut libc::c_void;
