@@ -14,9 +14,10 @@
 
 use crate::layout::{PAGE, Section};
 use crate::name::Name;
+use crate::primitive::copy_in;
+use crate::primitive::kernel::{self, on_the_heap};
 #[cfg(feature = "model")]
 use crate::primitive::model;
-use crate::primitive::{copy_in, kernel};
 use crate::process;
 use core::ptr::NonNull;
 use memmap2::{MmapOptions, MmapRaw};
@@ -35,8 +36,16 @@ pub(crate) struct Mapping {
 }
 
 enum Keeper {
-    File { _file: MmapRaw },
-    Segment { segment: Shmem },
+    File {
+        _file: MmapRaw,
+    },
+    Segment {
+        segment: Shmem,
+    },
+    #[cfg(miri)]
+    Block {
+        _block: std::sync::Arc<kernel::heap::Block>,
+    },
 }
 
 impl core::fmt::Debug for Keeper {
@@ -44,6 +53,8 @@ impl core::fmt::Debug for Keeper {
         f.write_str(match self {
             Self::File { .. } => "File",
             Self::Segment { .. } => "Segment",
+            #[cfg(miri)]
+            Self::Block { .. } => "Block",
         })
     }
 }
@@ -59,6 +70,10 @@ impl Mapping {
     pub(crate) fn file(file: BorrowedFd<'_>, len: u64, read_only: bool) -> Result<Self> {
         let len = usize::try_from(len).map_err(|_| Errno::OVERFLOW)?;
         kernel::about_to_map(len)?;
+        on_the_heap!({
+            let block = kernel::heap::map(file, len)?;
+            Self::kept(block.start().as_ptr(), len, Keeper::Block { _block: block })
+        });
         let mut options = MmapOptions::new();
         options.len(len);
         let mapped = if read_only {
@@ -167,6 +182,7 @@ impl Mirror {
         let len = usize::try_from(section.len).map_err(|_| Errno::OVERFLOW)?;
         let both = len.checked_mul(2).ok_or(Errno::OVERFLOW)?;
         kernel::about_to_map(both)?;
+        on_the_heap!(Err(Errno::NOSYS));
         let protection = if read_only { ProtFlags::READ } else { ProtFlags::READ | ProtFlags::WRITE };
         // SAFETY: a fresh range of the kernel's choice, without access; nothing of ours is replaced.
         let start = unsafe {

@@ -19,6 +19,7 @@
 
 #![allow(unsafe_code)] // because handlers of fork are registered, and mappings replaced, by `libc` calls.
 
+use crate::primitive::kernel::on_the_heap;
 use crate::primitive::{AtomicU32, Ordering};
 use crate::sentinel::Sentinel;
 use core::ptr::NonNull;
@@ -132,6 +133,7 @@ fn ask() -> u32 {
 /// * `start..start + len` is mapped, belongs to the caller alone, and is in whole pages.
 /// * The caller calls [`give_back`] before it unmaps it.
 pub(crate) unsafe fn keep_from_children(start: NonNull<u8>, len: usize) -> rustix::io::Result<()> {
+    on_the_heap!(Ok(()));
     // SAFETY: the caller's own mapping; the advice changes nothing of it here.
     unsafe { rustix::mm::madvise(start.as_ptr().cast(), len, Advice::LinuxDontFork) }?;
     put_zeros_in_children(start, len);

@@ -33,7 +33,7 @@
 #![allow(unsafe_code)] // because the kernel reads a list of raw pointers.
 
 use crate::layout::PAGE;
-use crate::primitive::kernel::{Call, instead, pass};
+use crate::primitive::kernel::{Call, instead, on_the_heap, pass};
 use crate::primitive::{AtomicU32, Ordering, light_fence};
 use core::ptr::NonNull;
 
@@ -130,6 +130,7 @@ pub(crate) fn enlist_instead(life: &AtomicU32) -> Option<Enlisted> {
         let thread = kernel.enlist(core::ptr::from_ref(life) as usize)?;
         Some(Enlisted { entry: None, thread: thread & THREAD })
     });
+    on_the_heap!(Some(Enlisted { entry: None, thread: thread_id() & THREAD }));
     let _ = life;
     None
 }

@@ -17,6 +17,7 @@ use std::path::Path;
 pub(crate) fn memfd(label: &CStr) -> Result<OwnedFd> {
     instead!(|kernel| answer(kernel.open(Open::Memory)));
     pass(Call::Memfd)?;
+    on_the_heap!(super::heap::memfd());
     let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
     match rustix::fs::memfd_create(label, flags | MemfdFlags::NOEXEC_SEAL) {
         // Kernels before 6.3 do not know NOEXEC_SEAL.
@@ -84,6 +85,7 @@ pub(crate) fn file_system(file: BorrowedFd<'_>) -> Result<FileSystem> {
 
 /// All the memory there is, swap included, in bytes.
 pub(crate) fn memory_total() -> u64 {
+    on_the_heap!(u64::MAX);
     let info = rustix::system::sysinfo();
     #[allow(clippy::unnecessary_cast)] // because the fields' type differs between targets.
     let units = (info.totalram as u64).saturating_add(info.totalswap as u64);
@@ -93,12 +95,14 @@ pub(crate) fn memory_total() -> u64 {
 /// Sets the file's length.
 pub(crate) fn truncate(file: BorrowedFd<'_>, len: u64) -> Result<()> {
     pass(Call::Truncate(len))?;
+    on_the_heap!(super::heap::truncate(file, len));
     rustix::fs::ftruncate(file, len)
 }
 
 /// Reserves every page of the first `len` bytes, so that no later touch can fail for want of memory.
 pub(crate) fn reserve(file: BorrowedFd<'_>, len: u64) -> Result<()> {
     pass(Call::Reserve(len))?;
+    on_the_heap!(Ok(()));
     // In pieces, each repeated after a signal: one call for a large region might be interrupted again and again.
     let piece = 64 << 20;
     let mut at = 0;
@@ -126,6 +130,7 @@ pub(crate) unsafe fn populate(start: *mut u8, len: usize) -> Result<()> {
 /// Writes all of `bytes` at the start of the file.
 pub(crate) fn write_start(file: BorrowedFd<'_>, bytes: &[u8]) -> Result<()> {
     pass(Call::Write(bytes.len()))?;
+    on_the_heap!(super::heap::write_start(file, bytes));
     let mut done = 0;
     while done < bytes.len() {
         match rustix::io::pwrite(file, &bytes[done..], done as u64) {
@@ -171,6 +176,7 @@ pub(crate) const SEALS: SealFlags = SealFlags::SHRINK.union(SealFlags::GROW).uni
 /// Seals length and seals.
 pub(crate) fn seal(file: BorrowedFd<'_>) -> Result<()> {
     pass(Call::Seal)?;
+    on_the_heap!(Ok(()));
     rustix::fs::fcntl_add_seals(file, SEALS)
 }
 

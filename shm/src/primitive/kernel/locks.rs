@@ -26,6 +26,7 @@ pub(crate) fn try_lock(file: impl AsFd, byte: u64, exclusive: bool) -> Result<bo
 /// it knows. `None` where the real kernel is to be asked.
 pub(crate) fn lock_instead(file: (u64, u64), byte: u64, exclusive: bool) -> Option<Result<bool>> {
     instead!(|kernel| Some(answer(kernel.lock(file_id(file), byte, exclusive))));
+    on_the_heap!(Some(super::heap::lock(file, byte, exclusive)));
     let _ = (file, byte, exclusive);
     None
 }
@@ -34,6 +35,7 @@ pub(crate) fn lock_instead(file: (u64, u64), byte: u64, exclusive: bool) -> Opti
 /// to.
 pub(crate) fn unlock_instead(file: (u64, u64), byte: u64, exclusive: bool) {
     instead!(|kernel| kernel.unlock(file_id(file), byte, exclusive));
+    on_the_heap!(super::heap::unlock(file, byte, exclusive));
     let _ = (file, byte, exclusive);
 }
 
@@ -49,6 +51,7 @@ pub(crate) fn is_locked(file: impl AsFd, byte: u64) -> Result<bool> {
         answer(kernel.is_locked(FileId { device: stat.st_dev, number: stat.st_ino }, byte))
     });
     pass(Call::LockHeld(byte))?;
+    on_the_heap!(super::heap::is_locked(file.as_fd(), byte));
     let found = record_lock(file.as_fd(), libc::F_OFD_GETLK, libc::F_WRLCK, byte)?;
     Ok(found != libc::F_UNLCK)
 }

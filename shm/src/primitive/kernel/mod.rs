@@ -4,6 +4,7 @@
 //!   files.rs    the file that a region lies in: made, sized, reserved, sealed, named
 //!   locks.rs    lock bytes, taken and asked for
 //!   sleep.rs    sleeping at a word, waking those who do, and the fence that the sleeper pays for
+//!   heap.rs     what stands in for all this where Miri runs the program
 //! ```
 //!
 //! Each function is one step of a protocol: a system call, repeated where a signal interrupts it, with its
@@ -28,7 +29,20 @@ macro_rules! instead {
 }
 pub(crate) use instead;
 
+/// Under Miri, returns the answer that stands in for that of the kernel; elsewhere there is nothing of it.
+macro_rules! on_the_heap {
+    ($answer:expr) => {
+        #[cfg(miri)]
+        if cfg!(miri) {
+            return $answer;
+        }
+    };
+}
+pub(crate) use on_the_heap;
+
 mod files;
+#[cfg(miri)]
+pub(crate) mod heap;
 mod locks;
 mod sleep;
 
@@ -134,7 +148,7 @@ pub(crate) fn pass(call: Call<'_>) -> Result<()> {
 #[inline(always)]
 pub(crate) fn is_stood_in() -> bool {
     instead!(|_kernel| true);
-    false
+    cfg!(miri)
 }
 
 /// What a stand-in kernel answers, as the real one would say it.
@@ -199,6 +213,7 @@ pub fn this_core() -> u32 {
     if let Some(core) = super::model::installed().and_then(|hooks| hooks.core()) {
         return core;
     }
+    on_the_heap!(0);
     // SAFETY: asks for a number; touches no memory of ours.
     let core = unsafe { libc::sched_getcpu() };
     u32::try_from(core).unwrap_or(0)

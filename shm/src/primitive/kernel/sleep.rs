@@ -108,6 +108,7 @@ pub fn sleep_at_either(
             Err(errno) => Some(wake_of(errno)),
         }
     });
+    on_the_heap!(None);
     if REFUSED.get().is_some() {
         return None;
     }
@@ -216,6 +217,7 @@ pub fn store_and_wake(word: &AtomicU32, value: u32) -> usize {
 /// `FUTEX_WAKE_OP` that sets `word` and wakes all who sleep there; negative where it is refused, and then
 /// nothing was stored.
 fn wake_op(word: &AtomicU32, value: u32) -> libc::c_long {
+    on_the_heap!(-1);
     // The second word to wake at is the same, where nobody is left by then, whatever the comparison with 0
     // says.
     let (first, second) = (i32::MAX, 0usize);
@@ -269,6 +271,7 @@ pub fn heavy_fence() -> bool {
 }
 
 fn membarrier(command: libc::c_int) -> bool {
+    on_the_heap!(super::heap::membarrier());
     // SAFETY: the call takes numbers only.
     unsafe { libc::syscall(libc::SYS_membarrier, command, 0u32, 0i32) == 0 }
 }
