@@ -40,7 +40,7 @@ use crate::descriptor::Descriptor;
 use crate::geometry::Geometry;
 use crate::layout::{PAGE, TRIAL_LOCKS};
 use crate::mapping::Mapping;
-use crate::primitive::kernel::{self, Call, pass};
+use crate::primitive::kernel;
 #[cfg(feature = "model")]
 use crate::primitive::model;
 use crate::process::{self, Home};
@@ -315,8 +315,7 @@ impl Drop for Hold {
         if let Some(Instead { file, exclusive }) = self.instead {
             return kernel::unlock_instead(file, self.byte, exclusive);
         }
-        // Nothing can keep the lock from going; the hooks are only shown that it does.
-        let _ = pass(Call::Unlock(self.byte));
+        kernel::about_to_unlock(self.byte);
         // Not otherwise: a hold that fails to be bound is dropped under the lock that this takes.
         if self.has_zeros {
             process::give_back(self.start);
