@@ -95,6 +95,20 @@ impl Actor {
         self.look(WaitOptions::NOHANG)
     }
 
+    /// Stops it, and returns when every thread of it stands still: true, unless it has ended.
+    pub(crate) fn stop(&mut self) -> bool {
+        self.signal(Signal::STOP);
+        while self.ending.is_none() {
+            match rustix::process::waitpid(Some(self.process), WaitOptions::UNTRACED) {
+                Ok(Some((_, status))) if status.stopped() => return true,
+                Ok(Some((_, status))) => self.ending = ending(status),
+                Ok(None) | Err(rustix::io::Errno::INTR) => {}
+                Err(_) => self.ending = Some(Ending::Killed(0)),
+            }
+        }
+        false
+    }
+
     /// Waits for its end, so long at most.
     pub(crate) fn wait(&mut self, limit: Duration) -> Option<Ending> {
         let began = Instant::now();

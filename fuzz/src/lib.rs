@@ -23,6 +23,7 @@ pub mod linear;
 // It knows the instructions of this machine.
 #[cfg(target_arch = "x86_64")]
 mod step;
+mod lot;
 mod subject;
 
 #[cfg(feature = "explorer")]

@@ -21,7 +21,11 @@ impl Kind for Padded {
     type Rx = Consumer;
 
     fn anonymous(messages: u64) -> Arc<Region> {
-        ring(messages, Wrap::Padding)
+        ring::<Self>(messages)
+    }
+
+    fn config(messages: u64) -> Config {
+        config(messages, Wrap::Padding)
     }
 
     fn expected() -> Expected {
@@ -35,7 +39,11 @@ impl Kind for Mirrored {
     type Rx = Consumer;
 
     fn anonymous(messages: u64) -> Arc<Region> {
-        ring(messages, Wrap::Mirrored)
+        ring::<Self>(messages)
+    }
+
+    fn config(messages: u64) -> Config {
+        config(messages, Wrap::Mirrored)
     }
 
     fn expected() -> Expected {
@@ -46,9 +54,13 @@ impl Kind for Mirrored {
 /// Bytes of the longest record.
 const RECORD: u64 = 8 + LEN_MAX as u64;
 
-fn ring(messages: u64, wrap: Wrap) -> Arc<Region> {
+fn config(messages: u64, wrap: Wrap) -> Config {
     let capacity = (messages * RECORD).next_power_of_two().max(BYTES_MIN);
-    Arc::new(bytes::anonymous(&Config::spsc().capacity(capacity).wrap(wrap)).expect("a region in memory"))
+    Config::spsc().capacity(capacity).wrap(wrap)
+}
+
+fn ring<K: Kind>(messages: u64) -> Arc<Region> {
+    Arc::new(bytes::anonymous(&K::config(messages)).expect("a region in memory"))
 }
 
 /// Notes a message that came.

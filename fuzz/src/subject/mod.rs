@@ -10,11 +10,13 @@
 //! whole. A new verb is a line in the list of its side; a new kind of ring is a file.
 
 mod bytes;
+pub(crate) mod control;
 mod message;
 mod slots;
 
 use ringway::{
-    Access, Deadline, OpenError, RecvError, Region, SendError, TryRecvError, TrySendError, WaitStrategy,
+    Access, Config, CreateError, Deadline, OpenError, RecvError, Region, SendError, TryRecvError,
+    TrySendError, WaitStrategy,
 };
 use ringway_shm::Expected;
 use std::fmt;
@@ -36,8 +38,23 @@ pub(crate) trait Kind: 'static {
     /// A ring of the smallest size with room for `messages` of the longest messages, without a name.
     fn anonymous(messages: u64) -> Arc<Region>;
 
+    /// What it is made by.
+    fn config(messages: u64) -> Config;
+
     /// What opens one.
     fn expected() -> Expected;
+
+    /// Where positions count messages: how many were ever committed, while nobody is the producer.
+    fn committed(_region: &Region) -> Option<u64> {
+        None
+    }
+
+    /// The messages that the ring holds and nobody has taken, as its positions say it.
+    fn is_emptied_by(rx: &mut Self::Rx) -> Vec<u64> {
+        let mut numbers = Vec::new();
+        while let Answer { said: Said::Done, .. } = rx.try_recv(&mut numbers) {}
+        numbers
+    }
 
     /// The ring behind a descriptor.
     fn of_descriptor(descriptor: i32) -> Result<Arc<Region>, OpenError> {
@@ -172,6 +189,8 @@ impl<H> Receive<H> {
 /// What both sides have.
 pub(crate) trait Side: Sized + fmt::Debug + 'static {
     fn attach(region: &Arc<Region>) -> Result<Self, OpenError>;
+    fn open_or_create(name: &str, config: &Config) -> Result<Self, CreateError>;
+    fn region(&self) -> &Arc<Region>;
     fn set_wait_strategy(&mut self, strategy: WaitStrategy);
     /// Is there somebody on the other side?
     fn has_peer(&self) -> bool;
@@ -222,6 +241,14 @@ macro_rules! side {
         impl <$($generics)*> crate::subject::Side for $side {
             fn attach(region: &std::sync::Arc<ringway::Region>) -> Result<Self, ringway::OpenError> {
                 Self::attach(region)
+            }
+
+            fn open_or_create(name: &str, config: &ringway::Config) -> Result<Self, ringway::CreateError> {
+                Self::open_or_create(name, config)
+            }
+
+            fn region(&self) -> &std::sync::Arc<ringway::Region> {
+                self.region()
             }
 
             fn set_wait_strategy(&mut self, strategy: ringway::WaitStrategy) {

@@ -2,6 +2,7 @@
 
 #![allow(unsafe_code)] // because the promise of `in_place` is made here, for parties that all follow the protocol.
 
+use super::control::{self, Control};
 use super::message::Numbered;
 use super::{Answer, Kind, Parts, Receive, Receives, Send, Sends, answer, left, side, verb};
 use ringway::slots::{self, Consumer, Latency, Layout, Producer, Throughput};
@@ -24,8 +25,16 @@ impl Kind for Slots {
         Arc::new(slots::anonymous::<Numbered>(&config(messages)).expect("a region in memory"))
     }
 
+    fn config(messages: u64) -> Config {
+        config(messages)
+    }
+
     fn expected() -> Expected {
         slots::expected::<Numbered>()
+    }
+
+    fn committed(region: &Region) -> Option<u64> {
+        Some(Control::of(region).tail())
     }
 }
 
@@ -39,8 +48,22 @@ impl Kind for Lines {
         Arc::new(slots::anonymous_in::<Numbered, Latency>(&config(messages)).expect("a region in memory"))
     }
 
+    fn config(messages: u64) -> Config {
+        config(messages)
+    }
+
     fn expected() -> Expected {
         slots::expected_in::<Numbered, Latency>()
+    }
+
+    fn committed(region: &Region) -> Option<u64> {
+        // What a dead producer had committed last stands in the sequence words alone.
+        let capacity = region.geometry().parameters[ringway::layout::CAPACITY];
+        let mut tail = Control::of(region).tail();
+        while control::sequence(region, tail % capacity) == tail + 1 {
+            tail += 1;
+        }
+        Some(tail)
     }
 }
 

@@ -8,6 +8,7 @@
 use super::{Explorer, Found, Patience, Report, collect, go_on};
 use crate::explorer::scenario::Scenario;
 use crate::explorer::world::{Chooser, Ended, Move, State, World};
+use crate::lot::Lot;
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -24,26 +25,6 @@ pub enum Way {
         /// Steps of a run, about.
         steps: u32,
     },
-}
-
-/// Numbers by lot (Marsaglia, "Xorshift RNGs", 2003, with a multiplication).
-pub(crate) struct Lot(u64);
-
-impl Lot {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
-    }
-
-    pub(crate) fn draw(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 16
-    }
-
-    pub(crate) fn below(&mut self, limit: usize) -> usize {
-        (self.draw() % limit.max(1) as u64) as usize
-    }
 }
 
 struct Chance {
