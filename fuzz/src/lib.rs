@@ -24,6 +24,7 @@ pub mod linear;
 #[cfg(target_arch = "x86_64")]
 mod step;
 mod lot;
+mod storm;
 mod subject;
 
 #[cfg(feature = "explorer")]
@@ -53,5 +54,6 @@ fn killers<C>() -> Vec<command::Verb<C>> {
     vec![
         #[cfg(target_arch = "x86_64")]
         step::verb(),
+        storm::verb(),
     ]
 }

@@ -19,6 +19,7 @@ impl Kind for Padded {
     const NAME: &'static str = "bytes";
     type Tx = Producer;
     type Rx = Consumer;
+    const TIMES: u64 = RECORD / 8;
 
     fn anonymous(messages: u64) -> Arc<Region> {
         ring::<Self>(messages)
@@ -37,6 +38,7 @@ impl Kind for Mirrored {
     const NAME: &'static str = "mirrored";
     type Tx = Producer;
     type Rx = Consumer;
+    const TIMES: u64 = RECORD / 8;
 
     fn anonymous(messages: u64) -> Arc<Region> {
         ring::<Self>(messages)

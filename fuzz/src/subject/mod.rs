@@ -34,6 +34,8 @@ pub(crate) trait Kind: 'static {
     const HAS_SLICES: bool = true;
     type Tx: Sends;
     type Rx: Receives;
+    /// A call that receives several may receive so many times as many as it was asked for: one that is given room in bytes.
+    const TIMES: u64 = 1;
 
     /// A ring of the smallest size with room for `messages` of the longest messages, without a name.
     fn anonymous(messages: u64) -> Arc<Region>;

@@ -1,0 +1,187 @@
+//! `storm`: many processes on few cores, killed, stopped, let go on and started again at random; and at the end an account that
+//! has to come out even.
+//!
+//! ```text
+//!   director ─ plan (by seed)          plan.rs, director.rs
+//!      │ fork, SIGKILL, SIGSTOP, SIGCONT
+//!      ▼
+//!   processes, in groups               scenario.rs: pair.rs, names.rs, regions.rs, planted.rs; what they do: side.rs
+//!      │ note each call, before and after
+//!      ▼
+//!   posts on a board                   post.rs
+//!      │ read when a process is gone
+//!      ▼
+//!   ledger                             ledger.rs: what was sent, received, lost; each message once, in order, whole
+//! ```
+//!
+//! A live process whose call does not end is a hang: `watch.rs` tells all words, owners and stacks.
+//!
+//! The seed makes the same plan of events again, and each process draws the same verbs. What the kernel makes of that, and
+//! where a kill meets a process, is not repeated.
+
+mod director;
+mod ledger;
+mod names;
+mod pair;
+mod plan;
+mod planted;
+mod post;
+mod regions;
+mod scenario;
+mod side;
+mod watch;
+
+use crate::actor::Board;
+use crate::command::{Arguments, Fault, Outcome, Verb, apart, at, progress, quoted, seed_of_the_clock};
+use director::{Counts, Crew, Director, Limits};
+use post::Post;
+use scenario::{SCENARIOS, Scenario, Sum};
+use std::fs::File;
+use std::io::{self, Write};
+use std::time::{Duration, Instant};
+
+/// The verb.
+pub(crate) fn verb<C>() -> Verb<C> {
+    Verb {
+        name: "storm",
+        about: "kills, stops and restarts many processes at random, and checks the account",
+        usage: "storm [NAME...] [--seconds N | --kills N] [--processes N] [--seed S] [--json FILE]",
+        more: "  NAME         these scenarios; otherwise all but the last:
+                 bytes, mirrored, slots, lines: a ring between two processes
+                 named-bytes, named-lines: a ring by name, which goes with its last party
+                 places: roles and rows of a region
+                 planted-hang: one that hangs, to see the watchdog find it
+  --seconds    how long it blows: 10 if nothing is said
+  --kills      until so many processes were killed
+  --processes  at least so many: 16 if nothing is said
+  --seed       the same plan of events again; otherwise one is drawn, and printed. What the kernel schedules is not
+               repeated
+  --json       writes an object with what was done
+
+Every message is accounted for: what a producer sent for certain is received, in order and once, but for what a killed
+consumer had under way. A call that does not end within ten seconds is a hang, and everything known is printed. Runs the
+program as users build it, which is built first if need be.",
+        example: "storm --seconds 60",
+        run: |_, given| storm(given),
+    }
+}
+
+fn storm(given: &[String]) -> Outcome {
+    let with_value = ["--seconds", "--kills", "--processes", "--seed", "--json"];
+    let arguments = Arguments::read(given, &with_value, &[])?;
+    let (seconds, kills): (Option<f64>, Option<u64>) =
+        (arguments.value("--seconds")?, arguments.value("--kills")?);
+    if seconds.is_some() && kills.is_some() {
+        return Err(Fault::usage("--seconds or --kills: it ends by one of them"));
+    }
+    let time = Duration::try_from_secs_f64(seconds.unwrap_or(if kills.is_some() { 1e9 } else { 10.0 }));
+    let time = time.map_err(|_| Fault::usage("--seconds is no length of time"))?;
+    let processes: usize = arguments.value("--processes")?.unwrap_or(16);
+    if !(1..=1000).contains(&processes) {
+        return Err(Fault::usage("--processes is a number from 1 to 1000"));
+    }
+    let seed = arguments.value("--seed")?;
+    let chosen = chosen(&arguments.words)?;
+    if !apart::is_this() {
+        return apart::go_on();
+    }
+    // A file that cannot be written is known before the work is done.
+    let create = |path: &str| File::create(path).map_err(|error| at(path.as_ref(), &error));
+    let file = arguments.text("--json").map(create).transpose()?;
+    let seed = seed.unwrap_or_else(seed_of_the_clock);
+    run(&chosen, processes, seed, Limits { time, kills: kills.unwrap_or(u64::MAX) }, file)
+}
+
+fn chosen(names: &[String]) -> Result<Vec<&'static Scenario>, Fault> {
+    if names.is_empty() {
+        return Ok(SCENARIOS.iter().filter(|scenario| !scenario.is_on_demand).collect());
+    }
+    let named = |name: &String| {
+        let found = SCENARIOS.iter().find(|scenario| scenario.name == name);
+        found.ok_or_else(|| Fault::usage(format!("there is no scenario {name:?}; storm --help names them")))
+    };
+    names.iter().map(named).collect()
+}
+
+/// Posts that the crews may have: those of all processes, and one more for each.
+const POSTS_MAX: usize = 2100;
+
+/// The storm, and what it comes to.
+fn run(chosen: &[&Scenario], processes: usize, seed: u64, limits: Limits, file: Option<File>) -> Outcome {
+    let mut output = io::stdout().lock();
+    writeln!(output, "storm --seed {seed}")?;
+    output.flush()?;
+    let board = Board::new(POSTS_MAX * post::WORDS)?;
+    let crews = crews(chosen, processes, &board).map_err(Fault::Other)?;
+    let began = Instant::now();
+    let mut director = Director::new(crews, seed);
+    let came = director.blow(limits).and_then(|()| director.calm());
+    progress::clear();
+    let Counts { kills, stops, leaves, starts } = director.counts;
+    let (sums, wrong) = match came {
+        Ok(sums) => (sums, None),
+        Err(wrong) => (Vec::new(), Some(wrong)),
+    };
+    let total = |part: fn(&Sum) -> u64| sums.iter().map(part).sum::<u64>();
+    let (messages, lost, regions) =
+        (total(|sum| sum.messages), total(|sum| sum.lost), total(|sum| sum.regions));
+    let (seconds, wrongs) = (began.elapsed().as_secs_f64(), u64::from(wrong.is_some()));
+    if let Some(wrong) = &wrong {
+        director.words();
+        writeln!(output, "wrong: {wrong}")?;
+    }
+    writeln!(
+        output,
+        "{kills} kills, {stops} stops, {leaves} leaves, {starts} starts, {messages} messages ({lost} lost with killed \
+         consumers), {regions} regions, {seconds:.1} s, seed {seed}: {wrongs} wrong"
+    )?;
+    if let Some(mut file) = file {
+        write!(file, "{{\"seed\": {seed}, \"kills\": {kills}, \"stops\": {stops}, \"leaves\": {leaves}, ")?;
+        write!(file, "\"starts\": {starts}, \"messages\": {messages}, \"lost\": {lost}, ")?;
+        write!(file, "\"regions\": {regions}, \"seconds\": {seconds:.3}, \"wrong\": ")?;
+        writeln!(file, "{}}}", wrong.as_deref().map_or("null".to_owned(), quoted))?;
+    }
+    Ok(wrong.is_none())
+}
+
+/// Groups of the scenarios by turns, until there are enough processes.
+fn crews<'a>(chosen: &[&Scenario], processes: usize, board: &'a Board) -> Result<Vec<Crew<'a>>, String> {
+    let (mut crews, mut count, mut posts) = (Vec::new(), 0, 0);
+    for turn in 0.. {
+        for scenario in chosen {
+            if turn > 0 && count >= processes {
+                return Ok(crews);
+            }
+            let group = (scenario.group)(turn)?;
+            let parties = group.parties().len();
+            let own = (posts..=posts + parties).map(|number| Post::new(board, number)).collect();
+            (count, posts) = (count + parties, posts + parties + 1);
+            crews.push(Crew { name: format!("{}-{turn}", scenario.name), group, posts: own });
+        }
+    }
+    Ok(crews)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_help_names_every_scenario() {
+        for scenario in SCENARIOS {
+            assert!(verb::<()>().more.contains(scenario.name), "{}: {}", scenario.name, scenario.about);
+        }
+    }
+
+    #[test]
+    fn each_scenario_is_there_at_least_once_and_then_by_turns() {
+        let board = Board::new(64 * post::WORDS).unwrap();
+        let all = chosen(&[]).unwrap();
+        let names = |processes| {
+            let crews = crews(&all, processes, &board).unwrap();
+            crews.into_iter().map(|crew| crew.name).collect::<Vec<_>>()
+        };
+        assert_eq!(names(1).len(), all.len());
+        assert_eq!(names(18)[all.len()..], ["bytes-1"]);
+    }
+}
