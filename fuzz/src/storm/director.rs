@@ -94,7 +94,7 @@ impl<'a> Director<'a> {
             while let Some(event) = plan.next_if(|event| event.at <= now) {
                 self.follow(event)?;
             }
-            self.tend(true)?;
+            self.tend(0)?;
             let next =
                 plan.peek().map_or(Duration::ZERO, |event| event.at.saturating_sub(self.began.elapsed()));
             std::thread::sleep(next.clamp(Duration::from_micros(200), Duration::from_millis(2)));
@@ -108,7 +108,11 @@ impl<'a> Director<'a> {
             member.goes_on_at = member.goes_on_at.map(|_| Instant::now());
             member.starts_at = Instant::now();
         }
-        self.tend(true)?;
+        // Who died last leaves nobody behind who waits for it: everybody is there before the first one leaves.
+        while !(0..self.members.len()).all(|at| self.is_well(at)) {
+            self.tend(0)?;
+            std::thread::sleep(Duration::from_micros(200));
+        }
         let parties = self.crews.iter().map(|crew| crew.group.parties().len()).max().unwrap_or(0);
         for party in 0..parties {
             for at in 0..self.members.len() {
@@ -124,11 +128,16 @@ impl<'a> Director<'a> {
         Ok(sums)
     }
 
-    /// Has a process leave, and waits for that.
+    /// Is it there, or about to be, and nobody has killed it?
+    fn is_well(&self, at: usize) -> bool {
+        self.members[at].actor.is_some() && !self.post(at).is_doomed(self.members[at].incarnation)
+    }
+
+    /// Has a process leave, and waits for that. Those that leave later are there until then.
     fn settle(&mut self, at: usize) -> Result<(), String> {
         while self.members[at].actor.is_some() {
             self.post(at).ask_to_leave();
-            self.tend(false)?;
+            self.tend(self.members[at].party + 1)?;
             std::thread::sleep(Duration::from_micros(200));
         }
         Ok(())
@@ -195,8 +204,8 @@ impl<'a> Director<'a> {
         Ok(())
     }
 
-    /// Reaps who is gone, starts who is due, lets go on who is due, and keeps watch.
-    fn tend(&mut self, is_refilled: bool) -> Result<(), String> {
+    /// Reaps who is gone, starts who is due (of these parties and those behind), lets go on who is due, and keeps watch.
+    fn tend(&mut self, parties_from: usize) -> Result<(), String> {
         for at in 0..self.members.len() {
             self.reap(at).map_err(|wrong| self.of(at, &wrong))?;
             let now = Instant::now();
@@ -206,7 +215,7 @@ impl<'a> Director<'a> {
                 member.beat = Beat::new();
                 member.actor.iter().for_each(|actor| actor.signal(Signal::CONT));
             }
-            if is_refilled && member.actor.is_none() && member.starts_at <= now {
+            if member.party >= parties_from && member.actor.is_none() && member.starts_at <= now {
                 self.start(at).map_err(|wrong| self.of(at, &wrong))?;
             }
             self.look(at)?;
