@@ -26,6 +26,7 @@ const WRONG: i32 = 3;
 /// A group, what it is called, and the posts of its parties.
 pub(super) struct Crew<'a> {
     pub(super) name: String,
+    pub(super) about: &'static str,
     pub(super) group: Box<dyn Group>,
     pub(super) posts: Vec<Post<'a>>,
 }
@@ -155,7 +156,7 @@ impl<'a> Director<'a> {
             Some(ended) => Err(format!("the one that looks after all have gone {ended}")),
             None => {
                 eprint!("{}", watch::told_by_the_kernel(&last));
-                watch::stack(&last);
+                watch::stack(&last, true);
                 Err("the one that looks after all have gone hangs".to_owned())
             }
         }
@@ -280,8 +281,8 @@ impl<'a> Director<'a> {
 
     /// All words, all owners, all calls, all stacks.
     fn dump(&self) {
-        for (number, Crew { name, group, posts }) in self.crews.iter().enumerate() {
-            eprint!("{name}\n{}", group.words());
+        for (number, Crew { name, about, group, posts }) in self.crews.iter().enumerate() {
+            eprint!("{name}: {about}\n{}", group.words());
             for member in self.members.iter().filter(|member| member.crew == number) {
                 let (post, party) = (posts[member.party], member.party);
                 let (account, name) = (post.account(), group.parties()[party]);
@@ -299,7 +300,7 @@ impl<'a> Director<'a> {
                 );
                 eprint!("{}", watch::told_by_the_kernel(actor));
                 if member.goes_on_at.is_none() {
-                    watch::stack(actor);
+                    watch::stack(actor, true);
                 }
             }
         }
@@ -318,7 +319,7 @@ impl<'a> Director<'a> {
 
     /// What is known of the words of all groups, for whoever looks for what is wrong.
     pub(super) fn words(&self) {
-        self.crews.iter().for_each(|crew| eprint!("{}\n{}", crew.name, crew.group.words()));
+        self.crews.iter().for_each(|crew| eprint!("{}: {}\n{}", crew.name, crew.about, crew.group.words()));
     }
 }
 

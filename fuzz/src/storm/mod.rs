@@ -29,6 +29,7 @@ mod post;
 mod regions;
 mod scenario;
 mod side;
+mod theirs;
 mod watch;
 
 use crate::actor::Board;
@@ -39,13 +40,16 @@ use scenario::{SCENARIOS, Scenario, Sum};
 use std::fs::File;
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
+use theirs::{Done, Theirs};
 
 /// The verb.
 pub(crate) fn verb<C>() -> Verb<C> {
     Verb {
         name: "storm",
         about: "kills, stops and restarts many processes at random, and checks the account",
-        usage: "storm [NAME...] [--seconds N | --kills N] [--processes N] [--seed S] [--json FILE]",
+        usage: "storm [NAME...] [--seconds N | --kills N] [--processes N] [--seed S] [--json FILE]
+       storm --exe PROGRAM [--copies N] [--kill SIGNALS] [--every MS] [--check 'PROGRAM WORDS']
+             [--seconds N | --kills N] [--seed S] [--json FILE] [-- WORDS]",
         more: "  NAME         these scenarios; otherwise all but the last:
                  bytes, mirrored, slots, lines: a ring between two processes
                  named-bytes, named-lines: a ring by name, which goes with its last party
@@ -57,6 +61,16 @@ pub(crate) fn verb<C>() -> Verb<C> {
   --seed       the same plan of events again; otherwise one is drawn, and printed. What the kernel schedules is not
                repeated
   --json       writes an object with what was done
+  --exe        a program of your own instead: copies of it are killed, stopped and started again, with WORDS, in which
+               {copy} becomes the copy's number, and {copy:a,b} a or b by turns. RINGWAY_STORM_COPY has the number, too.
+               A copy that ends by itself with 0 is started again; one that ends otherwise is wrong. One that has
+               touched the file RINGWAY_STORM_ALIVE, and does not for ten seconds, hangs. At the end SIGTERM, and after
+               five seconds SIGKILL
+  --copies     how many: 2 if nothing is said
+  --kill       what may be sent, of KILL, STOP and TERM: KILL,STOP if nothing is said
+  --every      each copy is sent something in so many milliseconds, on the average: 80
+  --check      runs this at the end, with the numbers of kills of each copy in RINGWAY_STORM_KILLS, as 3,5: all is well
+               if its exit status is 0
 
 Every message is accounted for: what a producer sent for certain is received, in order and once, but for what a killed
 consumer had under way. A call that does not end within ten seconds is a hang, and everything known is printed. Runs the
@@ -67,8 +81,16 @@ program as users build it, which is built first if need be.",
 }
 
 fn storm(given: &[String]) -> Outcome {
-    let with_value = ["--seconds", "--kills", "--processes", "--seed", "--json"];
-    let arguments = Arguments::read(given, &with_value, &[])?;
+    let behind = given.iter().position(|word| word == "--");
+    let (given, words) = behind.map_or((given, &[][..]), |at| (&given[..at], &given[at + 1..]));
+    let ours = ["--seconds", "--kills", "--seed", "--json", "--processes"];
+    let theirs =
+        ["--seconds", "--kills", "--seed", "--json", "--exe", "--copies", "--kill", "--every", "--check"];
+    let has_program = given.iter().any(|word| word == "--exe" || word.starts_with("--exe="));
+    if behind.is_some() && !has_program {
+        return Err(Fault::usage("words behind -- are for a program: --exe names it"));
+    }
+    let arguments = Arguments::read(given, if has_program { &theirs } else { &ours }, &[])?;
     let (seconds, kills): (Option<f64>, Option<u64>) =
         (arguments.value("--seconds")?, arguments.value("--kills")?);
     if seconds.is_some() && kills.is_some() {
@@ -80,16 +102,46 @@ fn storm(given: &[String]) -> Outcome {
     if !(1..=1000).contains(&processes) {
         return Err(Fault::usage("--processes is a number from 1 to 1000"));
     }
-    let seed = arguments.value("--seed")?;
+    let seed: Option<u64> = arguments.value("--seed")?;
+    let limits = Limits { time, kills: kills.unwrap_or(u64::MAX) };
+    // A file that cannot be written is known before the work is done.
+    let file = |arguments: &Arguments| {
+        let create = |path: &str| File::create(path).map_err(|error| at(path.as_ref(), &error));
+        arguments.text("--json").map(create).transpose()
+    };
+    if let Some(program) = arguments.text("--exe") {
+        let theirs = Theirs::read(program, words, &arguments)?;
+        return storm_over(&theirs, seed.unwrap_or_else(seed_of_the_clock), limits, file(&arguments)?);
+    }
     let chosen = chosen(&arguments.words)?;
     if !apart::is_this() {
         return apart::go_on();
     }
-    // A file that cannot be written is known before the work is done.
-    let create = |path: &str| File::create(path).map_err(|error| at(path.as_ref(), &error));
-    let file = arguments.text("--json").map(create).transpose()?;
-    let seed = seed.unwrap_or_else(seed_of_the_clock);
-    run(&chosen, processes, seed, Limits { time, kills: kills.unwrap_or(u64::MAX) }, file)
+    run(&chosen, processes, seed.unwrap_or_else(seed_of_the_clock), limits, file(&arguments)?)
+}
+
+/// The storm over a program of the user's own.
+fn storm_over(theirs: &Theirs, seed: u64, limits: Limits, file: Option<File>) -> Outcome {
+    let mut output = io::stdout().lock();
+    writeln!(output, "storm --seed {seed}")?;
+    output.flush()?;
+    let began = Instant::now();
+    let (Done { kills, stops, starts }, came) = theirs::blow(theirs, seed, limits)?;
+    let (wrong, seconds) = (came.err(), began.elapsed().as_secs_f64());
+    if let Some(wrong) = &wrong {
+        writeln!(output, "wrong: {wrong}")?;
+    }
+    let wrongs = u64::from(wrong.is_some());
+    writeln!(
+        output,
+        "{kills} kills, {stops} stops, {starts} starts, {seconds:.1} s, seed {seed}: {wrongs} wrong"
+    )?;
+    if let Some(mut file) = file {
+        write!(file, "{{\"seed\": {seed}, \"kills\": {kills}, \"stops\": {stops}, \"starts\": {starts}, ")?;
+        write!(file, "\"seconds\": {seconds:.3}, \"wrong\": ")?;
+        writeln!(file, "{}}}", wrong.as_deref().map_or("null".to_owned(), quoted))?;
+    }
+    Ok(wrong.is_none())
 }
 
 fn chosen(names: &[String]) -> Result<Vec<&'static Scenario>, Fault> {
@@ -156,7 +208,8 @@ fn crews<'a>(chosen: &[&Scenario], processes: usize, board: &'a Board) -> Result
             let parties = group.parties().len();
             let own = (posts..=posts + parties).map(|number| Post::new(board, number)).collect();
             (count, posts) = (count + parties, posts + parties + 1);
-            crews.push(Crew { name: format!("{}-{turn}", scenario.name), group, posts: own });
+            let (name, about) = (format!("{}-{turn}", scenario.name), scenario.about);
+            crews.push(Crew { name, about, group, posts: own });
         }
     }
     Ok(crews)

@@ -28,15 +28,22 @@ pub(super) struct Event {
 pub(super) struct Plan {
     lot: Lot,
     members: usize,
+    /// Every process has an event in this time, on the average.
+    each: Duration,
     at: Duration,
 }
 
-/// Every process has an event in this time, on the average.
+/// The same of a storm of Ringway's own.
 const EACH: Duration = Duration::from_millis(80);
 
 impl Plan {
     pub(super) fn new(seed: u64, members: usize) -> Self {
-        Self { lot: Lot::new(seed), members, at: Duration::ZERO }
+        Self::every(seed, members, EACH)
+    }
+
+    /// With an event for each process in so long, on the average.
+    pub(super) fn every(seed: u64, members: usize, each: Duration) -> Self {
+        Self { lot: Lot::new(seed), members, each, at: Duration::ZERO }
     }
 }
 
@@ -46,7 +53,7 @@ impl Iterator for Plan {
     fn next(&mut self) -> Option<Event> {
         let lot = &mut self.lot;
         let mut upto = |limit: Duration| Duration::from_micros(lot.below(limit.as_micros() as usize) as u64);
-        self.at += upto(EACH * 2 / self.members as u32);
+        self.at += upto(self.each * 2 / self.members as u32);
         let (stopped, away) = (upto(Duration::from_millis(30)), upto(Duration::from_millis(10)));
         let act = match lot.below(20) {
             0..11 => Act::Kill,

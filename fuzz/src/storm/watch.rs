@@ -72,8 +72,8 @@ pub(super) fn told_by_the_kernel(actor: &Actor) -> String {
     text
 }
 
-/// Has a process print its stack, and waits a moment for it; by a debugger as well, if there is one.
-pub(super) fn stack(actor: &Actor) {
+/// Has a debugger print a process's stacks, if there is one; and the process itself, if it listens, with a moment to do so.
+pub(super) fn stack(actor: &Actor, listens: bool) {
     if let Ok(said) = Command::new("gdb")
         .args(["--batch", "--quiet", "-ex", "thread apply all bt", "-p"])
         .arg(actor.id().as_raw_pid().to_string())
@@ -85,8 +85,10 @@ pub(super) fn stack(actor: &Actor) {
         let lines = text.lines().filter(|line| line.starts_with('#') || line.starts_with("Thread"));
         lines.for_each(|line| eprintln!("      {line}"));
     }
-    actor.signal(Signal::USR1);
-    std::thread::sleep(Duration::from_millis(300));
+    if listens {
+        actor.signal(Signal::USR1);
+        std::thread::sleep(Duration::from_millis(300));
+    }
 }
 
 #[cfg(test)]
