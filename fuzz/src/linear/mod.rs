@@ -15,13 +15,16 @@
 //! `search.rs` looks for the order, by the specification of the object: one of those in `objects.rs`, or your own.
 //! The rule for kills is Aguilera and Frølund, "Strict linearizability and the power of aborting", 2003.
 //!
-//! Deliberately absent: splitting a history by key, and the shortcut for queues of unique values. The problem
-//! is NP-complete: many calls at once can take exponential time and memory, and so can a queue in which many
+//! `fifo.rs` is the shortcut for long histories of queues whose values are all different.
+//!
+//! Deliberately absent: splitting a history by key. The problem is NP-complete: many calls at once can take exponential time and memory, and so can a queue in which many
 //! values wait whose pushes overlapped, since a wrong order shows only when they are popped.
 
+mod fifo;
 mod objects;
 mod search;
 
+pub use fifo::{Did, NotFifo, Operation, check_fifo};
 pub use objects::{Fifo, FifoAnswer, FifoOperation, Register, RegisterAnswer, RegisterOperation};
 pub use search::linearize;
 
