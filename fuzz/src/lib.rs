@@ -19,6 +19,7 @@ mod actor;
 mod command;
 #[cfg(feature = "explorer")]
 mod explorer;
+mod history;
 pub mod linear;
 // It knows the instructions of this machine.
 #[cfg(target_arch = "x86_64")]
@@ -55,5 +56,6 @@ fn killers<C>() -> Vec<command::Verb<C>> {
         #[cfg(target_arch = "x86_64")]
         step::verb(),
         storm::verb(),
+        history::verb(),
     ]
 }

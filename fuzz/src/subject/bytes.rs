@@ -5,6 +5,7 @@
 use super::message::{LEN_MAX, message, number};
 use super::{Answer, Kind, Receive, Receives, Said, Send, Sends, answer, left, side, verb};
 use ringway::bytes::{self, Consumer, Messages, Producer};
+use ringway::layout::CAPACITY;
 use ringway::{BYTES_MIN, Config, Deadline, Region, WhenFull, Wrap};
 use ringway_shm::Expected;
 use std::sync::Arc;
@@ -29,6 +30,11 @@ impl Kind for Padded {
         config(messages, Wrap::Padding)
     }
 
+    fn room_min(region: &Region) -> Option<u64> {
+        // What is left at the end may be one byte short of a record.
+        Some(region.geometry().parameters[CAPACITY] / RECORD - 1)
+    }
+
     fn expected() -> Expected {
         bytes::expected()
     }
@@ -46,6 +52,10 @@ impl Kind for Mirrored {
 
     fn config(messages: u64) -> Config {
         config(messages, Wrap::Mirrored)
+    }
+
+    fn room_min(region: &Region) -> Option<u64> {
+        Some(region.geometry().parameters[CAPACITY] / RECORD)
     }
 
     fn expected() -> Expected {

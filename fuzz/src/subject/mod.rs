@@ -46,6 +46,9 @@ pub(crate) trait Kind: 'static {
     /// What opens one.
     fn expected() -> Expected;
 
+    /// Messages that the ring has room for in any case.
+    fn room_min(region: &Region) -> Option<u64>;
+
     /// Where positions count messages: how many were ever committed, while nobody is the producer.
     fn committed(_region: &Region) -> Option<u64> {
         None

@@ -5,6 +5,7 @@
 use super::control::{self, Control};
 use super::message::Numbered;
 use super::{Answer, Kind, Parts, Receive, Receives, Send, Sends, answer, left, side, verb};
+use ringway::layout::CAPACITY;
 use ringway::slots::{self, Consumer, Latency, Layout, Producer, Throughput};
 use ringway::{Config, Deadline, Region, WhenFull};
 use ringway_shm::Expected;
@@ -33,6 +34,10 @@ impl Kind for Slots {
         slots::expected::<Numbered>()
     }
 
+    fn room_min(region: &Region) -> Option<u64> {
+        Some(region.geometry().parameters[CAPACITY])
+    }
+
     fn committed(region: &Region) -> Option<u64> {
         Some(Control::of(region).tail())
     }
@@ -56,9 +61,13 @@ impl Kind for Lines {
         slots::expected_in::<Numbered, Latency>()
     }
 
+    fn room_min(region: &Region) -> Option<u64> {
+        Some(region.geometry().parameters[CAPACITY])
+    }
+
     fn committed(region: &Region) -> Option<u64> {
         // What a dead producer had committed last stands in the sequence words alone.
-        let capacity = region.geometry().parameters[ringway::layout::CAPACITY];
+        let capacity = region.geometry().parameters[CAPACITY];
         let mut tail = Control::of(region).tail();
         while control::sequence(region, tail % capacity) == tail + 1 {
             tail += 1;
