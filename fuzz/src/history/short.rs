@@ -59,13 +59,14 @@ pub(super) fn run<K: Kind>(number: usize, seed: u64, clock: Clock) -> Result<Sum
     let region = K::anonymous(ROOM[number % ROOM.len()]);
     let passed = region.inheritable().map_err(|error| error.to_string())?;
     let open = || K::of_descriptor(passed.as_raw_fd()).map_err(|error| error.to_string());
-    let mut lot = Lot::new(seed);
+    let (mut lot, is_killed) = (Lot::new(seed), number % 2 == 1);
+    let hand = |more| Hand { lot: Lot::new(seed + more), is_slow: is_killed };
     let mut actors = [
-        Actor::start(|| side(|| send::<K>(&open()?, logs, Lot::new(seed + 1)))).map_err(text)?,
-        Actor::start(|| side(|| receive::<K>(&open()?, logs, Lot::new(seed + 2)))).map_err(text)?,
+        Actor::start(|| side(|| send::<K>(&open()?, logs, hand(1)))).map_err(text)?,
+        Actor::start(|| side(|| receive::<K>(&open()?, logs, hand(2)))).map_err(text)?,
     ];
     let mut killed = None;
-    if number % 2 == 1 {
+    if is_killed {
         let victim = lot.below(2);
         // They begin when both are there; then it is a matter of microseconds.
         let began = Instant::now();
@@ -116,6 +117,27 @@ fn attach<S: Side>(region: &Arc<Region>) -> Result<S, String> {
     S::attach(region).map_err(|error| error.to_string())
 }
 
+/// What a side draws.
+struct Hand {
+    lot: Lot,
+    /// Does it wait much? Then a kill mostly meets it in a call.
+    is_slow: bool,
+}
+
+impl Hand {
+    /// Which of so many verbs that only try, if it is not to be one that waits; and how long that one waits.
+    fn draw(&mut self, verbs: usize) -> (Option<usize>, Duration) {
+        let (waits, limit) =
+            if self.is_slow { (self.lot.once_in(2), 300) } else { (self.lot.once_in(verbs + 1), 20) };
+        let verb = (!waits).then(|| self.lot.below(verbs));
+        (verb, Duration::from_micros(self.lot.below(limit) as u64))
+    }
+
+    fn calls(&mut self) -> usize {
+        1 + self.lot.below(CALLS)
+    }
+}
+
 /// Waits until the other side has done so many rounds. False: it never will, since it was killed.
 fn meets(logs: [Log<'_>; 3], other: usize, rounds: u64) -> bool {
     let mut looks = 0u32;
@@ -132,7 +154,7 @@ fn meets(logs: [Log<'_>; 3], other: usize, rounds: u64) -> bool {
     true
 }
 
-fn send<K: Kind>(region: &Arc<Region>, logs: [Log<'_>; 3], mut lot: Lot) -> Result<(), String> {
+fn send<K: Kind>(region: &Arc<Region>, logs: [Log<'_>; 3], mut hand: Hand) -> Result<(), String> {
     let mut tx = attach::<K::Tx>(region)?;
     let singles: Vec<_> = K::Tx::SENDS
         .iter()
@@ -148,12 +170,11 @@ fn send<K: Kind>(region: &Arc<Region>, logs: [Log<'_>; 3], mut lot: Lot) -> Resu
             break;
         }
         log.mark(round);
-        for _ in 0..1 + lot.below(CALLS) {
+        for _ in 0..hand.calls() {
             number += 1;
-            let verb = lot.below(singles.len() + 1);
-            let wait = Duration::from_micros(lot.below(20) as u64);
+            let (verb, wait) = hand.draw(singles.len());
             log.begin(Noted::Push, 1, number);
-            let Answer { said, count } = match singles.get(verb) {
+            let Answer { said, count } = match verb.map(|verb| singles[verb]) {
                 Some(verb) => (verb.run)(&mut tx, number, 1, wait.into()),
                 None => tx.send_until(number, wait.into()),
             };
@@ -171,7 +192,7 @@ fn send<K: Kind>(region: &Arc<Region>, logs: [Log<'_>; 3], mut lot: Lot) -> Resu
     Ok(())
 }
 
-fn receive<K: Kind>(region: &Arc<Region>, logs: [Log<'_>; 3], mut lot: Lot) -> Result<(), String> {
+fn receive<K: Kind>(region: &Arc<Region>, logs: [Log<'_>; 3], mut hand: Hand) -> Result<(), String> {
     let mut rx = attach::<K::Rx>(region)?;
     let singles: Vec<_> = K::Rx::RECEIVES
         .iter()
@@ -187,11 +208,10 @@ fn receive<K: Kind>(region: &Arc<Region>, logs: [Log<'_>; 3], mut lot: Lot) -> R
             break;
         }
         log.mark(round);
-        for _ in 0..1 + lot.below(CALLS) {
-            let verb = lot.below(singles.len() + 1);
-            let wait = Duration::from_micros(lot.below(20) as u64);
+        for _ in 0..hand.calls() {
+            let (verb, wait) = hand.draw(singles.len());
             log.begin(Noted::Pop, 1, 0);
-            let answer = match singles.get(verb) {
+            let answer = match verb.map(|verb| singles[verb]) {
                 Some(verb) => (verb.run)(&mut rx, 1, wait.into(), &mut numbers),
                 None => rx.recv_until(wait.into(), &mut numbers),
             };
