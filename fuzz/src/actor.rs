@@ -99,8 +99,11 @@ impl Actor {
     pub(crate) fn stop(&mut self) -> bool {
         self.signal(Signal::STOP);
         while self.ending.is_none() {
-            match rustix::process::waitpid(Some(self.process), WaitOptions::UNTRACED) {
+            let changes = WaitOptions::UNTRACED | WaitOptions::CONTINUED;
+            match rustix::process::waitpid(Some(self.process), changes) {
                 Ok(Some((_, status))) if status.stopped() => return true,
+                // It was let go on before, or by somebody else: by the kernel, when a shell ends that had started us.
+                Ok(Some((_, status))) if status.continued() => self.signal(Signal::STOP),
                 Ok(Some((_, status))) => self.ending = ending(status),
                 Ok(None) | Err(rustix::io::Errno::INTR) => {}
                 Err(_) => self.ending = Some(Ending::Killed(0)),

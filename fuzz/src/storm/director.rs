@@ -32,15 +32,15 @@ pub(super) struct Crew<'a> {
 }
 
 /// A process, and those that were it before.
-struct Member {
-    crew: usize,
-    party: usize,
-    actor: Option<Actor>,
-    incarnation: u64,
+pub(super) struct Member {
+    pub(super) crew: usize,
+    pub(super) party: usize,
+    pub(super) actor: Option<Actor>,
+    pub(super) incarnation: u64,
     /// When it is started again, if it is not there.
     starts_at: Instant,
-    /// When it goes on, if it is stopped.
-    goes_on_at: Option<Instant>,
+    /// If it is stopped: since when, and until when.
+    pub(super) stopped: Option<(Instant, Instant)>,
     /// How long it stays away the next time.
     away: Duration,
     beat: Beat,
@@ -62,9 +62,13 @@ pub(super) struct Limits {
     pub(super) kills: u64,
 }
 
+/// So often it is looked whether all go on when they are let go on, and these calls of each show it.
+const LULL_EVERY: Duration = Duration::from_secs(1);
+const LULL_CALLS: u64 = 3;
+
 pub(super) struct Director<'a> {
-    crews: Vec<Crew<'a>>,
-    members: Vec<Member>,
+    pub(super) crews: Vec<Crew<'a>>,
+    pub(super) members: Vec<Member>,
     lot: Lot,
     seed: u64,
     began: Instant,
@@ -79,8 +83,8 @@ impl<'a> Director<'a> {
             for party in 0..group.parties().len() {
                 let now = Instant::now();
                 let (starts_at, beat, away) = (now, Beat::new(), Duration::ZERO);
-                let (actor, goes_on_at, incarnation) = (None, None, 0);
-                members.push(Member { crew, party, actor, incarnation, starts_at, goes_on_at, away, beat });
+                let (actor, stopped, incarnation) = (None, None, 0);
+                members.push(Member { crew, party, actor, incarnation, starts_at, stopped, away, beat });
             }
         }
         let (began, shown_at, counts) = (Instant::now(), Duration::ZERO, Counts::default());
@@ -89,13 +93,17 @@ impl<'a> Director<'a> {
 
     /// The storm. An error says what is wrong.
     pub(super) fn blow(&mut self, limits: Limits) -> Result<(), String> {
-        let mut plan = Plan::new(self.seed, self.members.len()).peekable();
+        let (mut plan, mut lull_at) = (Plan::new(self.seed, self.members.len()).peekable(), LULL_EVERY);
         while self.began.elapsed() < limits.time && self.counts.kills < limits.kills {
             let now = self.began.elapsed();
             while let Some(event) = plan.next_if(|event| event.at <= now) {
                 self.follow(event)?;
             }
             self.tend(0)?;
+            if self.began.elapsed() > lull_at {
+                self.lull()?;
+                lull_at = self.began.elapsed() + LULL_EVERY;
+            }
             let next =
                 plan.peek().map_or(Duration::ZERO, |event| event.at.saturating_sub(self.began.elapsed()));
             std::thread::sleep(next.clamp(Duration::from_micros(200), Duration::from_millis(2)));
@@ -103,17 +111,35 @@ impl<'a> Director<'a> {
         Ok(())
     }
 
+    /// Lets everybody go on, until all are there, nobody has killed them, and each has made calls since: who hangs would
+    /// otherwise be killed before it is noticed.
+    fn lull(&mut self) -> Result<(), String> {
+        let mut since: Vec<Option<u64>> = vec![None; self.members.len()];
+        loop {
+            for member in &mut self.members {
+                member.stopped = member.stopped.map(|(since, _)| (since, since));
+                member.starts_at = Instant::now();
+            }
+            self.tend(0)?;
+            let mut is_over = true;
+            for (at, since) in since.iter_mut().enumerate() {
+                let is_well = self.is_well(at);
+                let calls = is_well.then(|| self.post(at).calls());
+                let first = if is_well { *since.get_or_insert(calls.unwrap_or(0)) } else { u64::MAX };
+                is_over &= calls.is_some_and(|calls| calls > first.saturating_add(LULL_CALLS));
+            }
+            // One that hangs by its plan does nothing more.
+            if is_over || self.crews.iter().all(|crew| crew.group.is_left_alone()) {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_micros(500));
+        }
+    }
+
     /// Everybody ends in order, and the accounts are closed.
     pub(super) fn calm(&mut self) -> Result<Vec<Sum>, String> {
-        for member in &mut self.members {
-            member.goes_on_at = member.goes_on_at.map(|_| Instant::now());
-            member.starts_at = Instant::now();
-        }
         // Who died last leaves nobody behind who waits for it: everybody is there before the first one leaves.
-        while !(0..self.members.len()).all(|at| self.is_well(at)) {
-            self.tend(0)?;
-            std::thread::sleep(Duration::from_micros(200));
-        }
+        self.lull()?;
         let parties = self.crews.iter().map(|crew| crew.group.parties().len()).max().unwrap_or(0);
         for party in 0..parties {
             for at in 0..self.members.len() {
@@ -156,7 +182,8 @@ impl<'a> Director<'a> {
             Some(ended) => Err(format!("the one that looks after all have gone {ended}")),
             None => {
                 eprint!("{}", watch::told_by_the_kernel(&last));
-                watch::stack(&last, true);
+                watch::stacks_by_debugger(&last);
+                watch::stack(&last);
                 Err("the one that looks after all have gone hangs".to_owned())
             }
         }
@@ -191,10 +218,11 @@ impl<'a> Director<'a> {
                 actor.signal(Signal::KILL);
                 self.counts.kills += 1;
             }
-            Act::Stop(pause) if member.goes_on_at.is_none() => {
+            Act::Stop(pause) if member.stopped.is_none() => {
                 if actor.stop() {
                     self.counts.stops += 1;
-                    member.goes_on_at = Some(Instant::now() + pause);
+                    let now = Instant::now();
+                    member.stopped = Some((now, now + pause));
                     let looked = group.stands_still(member.party, posts, &mut self.lot);
                     return looked.map_err(|wrong| self.of(event.member, &wrong));
                 }
@@ -211,9 +239,8 @@ impl<'a> Director<'a> {
             self.reap(at).map_err(|wrong| self.of(at, &wrong))?;
             let now = Instant::now();
             let member = &mut self.members[at];
-            if member.goes_on_at.is_some_and(|due| due <= now) {
-                member.goes_on_at = None;
-                member.beat = Beat::new();
+            if let Some((since, _)) = member.stopped.take_if(|(_, due)| *due <= now) {
+                member.beat.stood_still(now - since);
                 member.actor.iter().for_each(|actor| actor.signal(Signal::CONT));
             }
             if member.party >= parties_from && member.actor.is_none() && member.starts_at <= now {
@@ -255,7 +282,7 @@ impl<'a> Director<'a> {
             Ending::Exited(WRONG) => return Err(post.text()),
             ending => return Err(format!("it {ending}, being {phase:?}")),
         };
-        (member.actor, member.goes_on_at) = (None, None);
+        (member.actor, member.stopped) = (None, None);
         member.starts_at = Instant::now() + member.away;
         self.counts.leaves += u64::from(end == End::Left);
         post.reaped();
@@ -268,42 +295,15 @@ impl<'a> Director<'a> {
         let calls = self.post(at).calls();
         let member = &mut self.members[at];
         let patience = self.crews[member.crew].group.patience();
-        let is_waited_for = member.actor.is_some() && member.goes_on_at.is_none();
+        let is_waited_for = member.actor.is_some() && member.stopped.is_none();
         if is_waited_for && member.beat.is_hanging(calls, patience) {
             progress::clear();
             let wrong = self.of(at, &format!("a call has not ended in {patience:?}: it hangs"));
             eprintln!("{wrong}");
-            self.dump();
+            self.dump(self.members[at].crew);
             return Err(wrong);
         }
         Ok(())
-    }
-
-    /// All words, all owners, all calls, all stacks.
-    fn dump(&self) {
-        for (number, Crew { name, about, group, posts }) in self.crews.iter().enumerate() {
-            eprint!("{name}: {about}\n{}", group.words());
-            for member in self.members.iter().filter(|member| member.crew == number) {
-                let (post, party) = (posts[member.party], member.party);
-                let (account, name) = (post.account(), group.parties()[party]);
-                let (verb, calls, phase) = (group.verb(party, account.verb), post.calls(), post.phase());
-                let is_stopped = if member.goes_on_at.is_some() { ", stopped" } else { "" };
-                let (incarnation, done, under_way) = (member.incarnation, account.done, account.under_way);
-                let Some(actor) = &member.actor else {
-                    eprintln!("  {name} {incarnation}: not there");
-                    continue;
-                };
-                let process = actor.id().as_raw_pid();
-                eprintln!(
-                    "  {name} {incarnation}, process {process}{is_stopped}: {phase:?}, call {calls} {verb}, {done} messages done, \
-                     {under_way} under way"
-                );
-                eprint!("{}", watch::told_by_the_kernel(actor));
-                if member.goes_on_at.is_none() {
-                    watch::stack(actor, true);
-                }
-            }
-        }
     }
 
     fn show(&self) {
@@ -315,11 +315,6 @@ impl<'a> Director<'a> {
         progress::rewrite(&format!(
             "storm {seconds} s: {processes} processes, {kills} kills, {stops} stops, {starts} starts, {messages} messages"
         ));
-    }
-
-    /// What is known of the words of all groups, for whoever looks for what is wrong.
-    pub(super) fn words(&self) {
-        self.crews.iter().for_each(|crew| eprint!("{}: {}\n{}", crew.name, crew.about, crew.group.words()));
     }
 }
 

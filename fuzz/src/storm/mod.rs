@@ -20,6 +20,7 @@
 //! where a kill meets a process, is not repeated.
 
 mod director;
+mod dump;
 mod ledger;
 mod names;
 mod pair;

@@ -10,7 +10,7 @@
 #![allow(unsafe_code)] // because a child says before it executes that it ends with its parent.
 
 use super::plan::{Act, Plan};
-use super::watch::{Beat, stack, told_by_the_kernel};
+use super::watch::{Beat, stacks_by_debugger, told_by_the_kernel};
 use crate::actor::{Actor, Ending};
 use crate::command::{Arguments, Fault, progress};
 use rustix::process::{Pid, Signal};
@@ -94,7 +94,8 @@ struct Copy {
     number: usize,
     actor: Option<Actor>,
     starts_at: Instant,
-    goes_on_at: Option<Instant>,
+    /// If it is stopped: since when, and until when.
+    stopped: Option<(Instant, Instant)>,
     away: Duration,
     /// Was this one sent a signal that ends it?
     is_doomed: bool,
@@ -128,7 +129,7 @@ impl Copy {
 
     fn is_hanging(&mut self) -> bool {
         let touched = self.touched();
-        self.goes_on_at.is_none() && touched.is_some_and(|touched| self.beat.is_hanging(touched, PATIENCE))
+        self.stopped.is_none() && touched.is_some_and(|touched| self.beat.is_hanging(touched, PATIENCE))
     }
 
     /// Reaps it if it is gone. An error says that it ended as it should not.
@@ -140,7 +141,7 @@ impl Copy {
             Ending::Killed(libc::SIGKILL | libc::SIGTERM) | Ending::Exited(143) => self.is_doomed || is_over,
             _ => false,
         };
-        (self.actor, self.goes_on_at) = (None, None);
+        (self.actor, self.stopped) = (None, None);
         self.starts_at = Instant::now() + self.away;
         if is_well { Ok(true) } else { Err(format!("copy {} {ending}", self.number)) }
     }
@@ -180,17 +181,7 @@ pub(super) fn blow(
     let copy = |number| {
         let (starts_at, alive) = (Instant::now(), folder.0.join(format!("copy-{number}")));
         let (away, beat) = (Duration::ZERO, Beat::new());
-        Copy {
-            number,
-            actor: None,
-            starts_at,
-            goes_on_at: None,
-            away,
-            is_doomed: false,
-            kills: 0,
-            alive,
-            beat,
-        }
+        Copy { number, actor: None, starts_at, stopped: None, away, is_doomed: false, kills: 0, alive, beat }
     };
     let mut copies: Vec<Copy> = (0..theirs.copies).map(copy).collect();
     let mut done = Done::default();
@@ -227,9 +218,10 @@ fn run(
                     actor.signal(Signal::TERM);
                     copy.is_doomed = true;
                 }
-                Act::Stop(pause) if theirs.stops && copy.goes_on_at.is_none() && actor.stop() => {
+                Act::Stop(pause) if theirs.stops && copy.stopped.is_none() && actor.stop() => {
                     done.stops += 1;
-                    copy.goes_on_at = Some(Instant::now() + pause);
+                    let now = Instant::now();
+                    copy.stopped = Some((now, now + pause));
                 }
                 _ => {}
             }
@@ -245,6 +237,23 @@ fn run(
         }
         std::thread::sleep(Duration::from_millis(1));
     }
+    lull(theirs, copies, done)
+}
+
+/// Lets everybody go on, until each that says that it lives has said so once more.
+fn lull(theirs: &Theirs, copies: &mut [Copy], done: &mut Done) -> Result<(), String> {
+    let before: Vec<Option<u64>> = copies.iter().map(Copy::touched).collect();
+    let is_waited_for = |copy: &Copy| {
+        let before = before[copy.number];
+        before.is_some() && before == copy.touched() && copy.actor.is_some() && !copy.is_doomed
+    };
+    while copies.iter().any(is_waited_for) {
+        for copy in &mut *copies {
+            copy.stopped = copy.stopped.map(|(since, _)| (since, since));
+            tend(theirs, copy, done)?;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
     Ok(())
 }
 
@@ -252,10 +261,9 @@ fn run(
 fn tend(theirs: &Theirs, copy: &mut Copy, done: &mut Done) -> Result<(), String> {
     copy.reap(false)?;
     let now = Instant::now();
-    if copy.goes_on_at.is_some_and(|due| due <= now) {
-        copy.goes_on_at = None;
+    if let Some((since, _)) = copy.stopped.take_if(|(_, due)| *due <= now) {
         copy.actor.iter().for_each(|actor| actor.signal(Signal::CONT));
-        copy.beat = Beat::new();
+        copy.beat.stood_still(now - since);
     }
     if copy.actor.is_none() && copy.starts_at <= now {
         copy.start(theirs)?;
@@ -266,7 +274,7 @@ fn tend(theirs: &Theirs, copy: &mut Copy, done: &mut Done) -> Result<(), String>
         let actor = copy.actor.as_ref().expect("who hangs is there");
         eprint!("copy {}, process {}\n{}", copy.number, actor.id().as_raw_pid(), told_by_the_kernel(actor));
         // A program of the user's own need not stand the signal by which Ringway's own tell their stacks.
-        stack(actor, false);
+        stacks_by_debugger(actor);
         return Err(format!("copy {} has not touched ${ALIVE} for {PATIENCE:?}: it hangs", copy.number));
     }
     Ok(())

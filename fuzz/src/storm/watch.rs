@@ -26,6 +26,11 @@ impl Beat {
         Self { calls: 0, since: Instant::now(), looks: 0 }
     }
 
+    /// It was stopped for so long, which does not count.
+    pub(super) fn stood_still(&mut self, pause: Duration) {
+        self.since += pause;
+    }
+
     /// Is it more than `patience` since the process began another call?
     pub(super) fn is_hanging(&mut self, calls: u64, patience: Duration) -> bool {
         if calls != self.calls {
@@ -43,6 +48,8 @@ pub(super) fn listen() {
         // allocator, its stack is missing.
         let stack = Backtrace::force_capture();
         _ = writeln!(std::io::stderr().lock(), "    stack of {}:\n{stack}", std::process::id());
+        // Whoever asked waits for this.
+        _ = rustix::process::kill_process(rustix::process::getpid(), Signal::STOP);
     }
     let handler: extern "C" fn(i32) = tell;
     // SAFETY: sets a handler of the right kind for a signal that nothing else here uses.
@@ -72,8 +79,18 @@ pub(super) fn told_by_the_kernel(actor: &Actor) -> String {
     text
 }
 
-/// Has a debugger print a process's stacks, if there is one; and the process itself, if it listens, with a moment to do so.
-pub(super) fn stack(actor: &Actor, listens: bool) {
+/// Has a process print its stack, and waits until it has: it stands still then, and is not let go on.
+pub(super) fn stack(actor: &Actor) {
+    actor.signal(Signal::USR1);
+    let (status, began) = (format!("/proc/{}/status", actor.id().as_raw_pid()), Instant::now());
+    let is_told = || fs::read_to_string(&status).unwrap_or_default().contains("State:\tT");
+    while !is_told() && began.elapsed() < Duration::from_secs(10) {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Has a debugger print the stacks of a process, if there is one.
+pub(super) fn stacks_by_debugger(actor: &Actor) {
     if let Ok(said) = Command::new("gdb")
         .args(["--batch", "--quiet", "-ex", "thread apply all bt", "-p"])
         .arg(actor.id().as_raw_pid().to_string())
@@ -84,10 +101,6 @@ pub(super) fn stack(actor: &Actor, listens: bool) {
         let text = String::from_utf8_lossy(&said.stdout);
         let lines = text.lines().filter(|line| line.starts_with('#') || line.starts_with("Thread"));
         lines.for_each(|line| eprintln!("      {line}"));
-    }
-    if listens {
-        actor.signal(Signal::USR1);
-        std::thread::sleep(Duration::from_millis(300));
     }
 }
 
@@ -101,6 +114,9 @@ mod tests {
         assert!(!beat.is_hanging(0, Duration::ZERO), "one look is not enough");
         assert!((0..100).all(|call| !beat.is_hanging(call, Duration::ZERO)));
         assert!((0..100).any(|_| beat.is_hanging(99, Duration::ZERO)));
+        let mut stopped = beat;
+        stopped.stood_still(Duration::from_secs(3600));
+        assert!(!stopped.is_hanging(99, Duration::ZERO), "a stop does not count");
         assert!((0..100).all(|_| !beat.is_hanging(99, Duration::from_secs(3600))));
     }
 }
