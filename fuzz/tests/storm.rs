@@ -66,6 +66,8 @@ fn left_behind() -> Vec<String> {
 
 #[test]
 fn every_scenario_comes_through_a_short_storm() {
+    // What somebody's storm left that was killed itself is not this one's.
+    let before = left_behind();
     for name in ["bytes", "mirrored", "slots", "lines", "named-bytes", "named-lines", "places"] {
         let said = run(&["storm", name, "--kills", "25", "--processes", "4"]);
         assert_eq!(said.status, Some(0), "{name}: {said:?}");
@@ -73,7 +75,8 @@ fn every_scenario_comes_through_a_short_storm() {
         assert!(counted(&said, "kills") >= 25 && counted(&said, "starts") >= 25, "{name}: {said:?}");
         assert!(name == "places" || counted(&said, "messages") > 0, "{name}: {said:?}");
     }
-    assert_eq!(left_behind(), [] as [String; 0]);
+    let left: Vec<String> = left_behind().into_iter().filter(|name| !before.contains(name)).collect();
+    assert_eq!(left, [] as [String; 0]);
 }
 
 #[test]

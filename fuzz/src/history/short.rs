@@ -146,7 +146,7 @@ fn meets(logs: [Log<'_>; 3], other: usize, rounds: u64) -> bool {
             return false;
         }
         looks += 1;
-        if looks % 64 == 0 {
+        if looks.is_multiple_of(64) {
             std::thread::yield_now();
         }
         ringway_shm::primitive::spin_hint();

@@ -23,19 +23,13 @@ pub(super) struct Scenario {
 
 /// Every scenario.
 pub(super) const SCENARIOS: &[Scenario] = &[
-    line("bytes", "a byte ring that wraps by padding", |number| Pair::<Padded>::group(number)),
-    line("mirrored", "a byte ring that wraps by a mirrored mapping", |number| {
-        Pair::<Mirrored>::group(number)
-    }),
-    line("slots", "a ring of slots close together", |number| Pair::<Slots>::group(number)),
-    line("lines", "a ring of slots with a line each", |number| Pair::<Lines>::group(number)),
-    line("named-bytes", "a byte ring by name, which goes with its last party", |number| {
-        Names::<Padded>::group(number)
-    }),
-    line("named-lines", "a ring of lines by name, which goes with its last party", |number| {
-        Names::<Lines>::group(number)
-    }),
-    line("places", "roles and rows of a region, claimed and given back", |number| Places::group(number)),
+    line("bytes", "a byte ring that wraps by padding", Pair::<Padded>::group),
+    line("mirrored", "a byte ring that wraps by a mirrored mapping", Pair::<Mirrored>::group),
+    line("slots", "a ring of slots close together", Pair::<Slots>::group),
+    line("lines", "a ring of slots with a line each", Pair::<Lines>::group),
+    line("named-bytes", "a byte ring by name, which goes with its last party", Names::<Padded>::group),
+    line("named-lines", "a ring of lines by name, which goes with its last party", Names::<Lines>::group),
+    line("places", "roles and rows of a region, claimed and given back", Places::group),
     Scenario {
         is_on_demand: true,
         ..line("planted-hang", "a consumer that nothing will wake: the watchdog has to find it", |_| {

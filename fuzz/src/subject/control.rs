@@ -39,7 +39,7 @@ impl<'a> Control<'a> {
 /// The word at a byte of a section.
 fn word(region: &Region, content: u32, at: u64) -> u64 {
     let (start, len) = region.section(content).expect("a section that a ring has");
-    assert!(at % 8 == 0 && at + 8 <= len as u64, "byte {at} of {len}");
+    assert!(at.is_multiple_of(8) && at + 8 <= len as u64, "byte {at} of {len}");
     let word = start.as_ptr().cast::<AtomicU64>().wrapping_add(at as usize / 8);
     // SAFETY: a whole aligned word of a section (asserted) that is mapped while the region lives; atomic, so that others may
     // write it meanwhile.
