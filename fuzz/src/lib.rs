@@ -22,9 +22,9 @@ mod explorer;
 mod history;
 pub mod linear;
 // It knows the instructions of this machine.
+mod lot;
 #[cfg(target_arch = "x86_64")]
 mod step;
-mod lot;
 mod storm;
 mod subject;
 

@@ -85,7 +85,7 @@ fn a_function_of_another_program_is_stepped_through_by_its_name() {
     assert!(count(&said, "kills") >= 2, "{said:?}");
     let said = step(&[&function[..], &["--check", "exit 3", "--", "no-verb"]].concat());
     assert_eq!(said.status, Some(1), "{said:?}");
-    assert!(said.err.contains("before anything was killed"), "{said:?}");
+    assert!(said.err.contains("killed when it had returned"), "{said:?}");
 }
 
 #[test]

@@ -25,7 +25,12 @@
 //!   message that was being handed out may be lost with a killed consumer.)
 //! * **Waits end**, so that a death of the other side is nothing special: whoever comes next is waited for.
 //!
-//! `put_one` is there to be stepped through: `ringway-fuzz step --exe target/release/kill_your_own --symbol put_one`.
+//! `put_one` is there to be stepped through, killed wherever something has changed that others could tell:
+//!
+//! ```text
+//!   cargo run --release -p ringway-fuzz -- step --exe target/release/kill_your_own --symbol put_one \
+//!       --check 'target/release/kill_your_own check target' -- count target
+//! ```
 
 #![deny(unsafe_code)]
 
@@ -33,7 +38,7 @@ use ringway::slots::{Consumer, Producer};
 use ringway::{Config, Lifetime, Name, OpenError, RecvError, SendError, TryRecvError};
 use std::error::Error;
 use std::fs::{self, File, OpenOptions};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -167,10 +172,18 @@ fn check(folder: &Path) -> Outcome {
         "{in_file} numbers received and {} in the ring: none is missing, none is there twice",
         next - in_file
     );
-    // The next run begins anew.
-    ringway::shm::unlink(&Name::new(&ring_of(folder)?)?)?;
-    fs::remove_file(folder.join("sent"))?;
-    Ok(fs::remove_file(folder.join("received"))?)
+    // The next run begins anew. Whoever was killed early has left less.
+    match ringway::shm::unlink(&Name::new(&ring_of(folder)?)?) {
+        Ok(()) | Err(ringway::shm::OpenError::NotFound { .. }) => {}
+        Err(error) => return Err(error.into()),
+    }
+    for file in ["sent", "received"] {
+        match fs::remove_file(folder.join(file)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// The name of a folder's ring.

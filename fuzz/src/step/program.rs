@@ -6,7 +6,8 @@
 //! ```
 //!
 //! The program is what it is: nothing has to be built into it but the function's name in its symbol table. It begins from
-//! what the last checker left, as a program does that is started again after a kill.
+//! what the last checker left, as a program does that is started again after a kill. The checker is run after the survey,
+//! too: it has to be content with a program that is killed when the function has returned.
 
 #![allow(unsafe_code)] // because the started program asks to be traced between its fork and its execution.
 
@@ -56,10 +57,11 @@ pub(super) fn run(program: &str, arguments: &Arguments, depth: Depth, given: &[S
     let program = Program { path, arguments: given, function, name, hits: hits.max(1), check };
     let began = Instant::now();
     let wrong = |what: String| Fault::Other(format!("{}: {what}", program.name));
-    if let Err(why) = program.is_well() {
-        return Err(Fault::Other(format!("before anything was killed, {why}")));
-    }
     let survey = program.survey().map_err(wrong)?;
+    // A checker that is never content would find something everywhere.
+    if let Err(why) = program.is_well() {
+        return Err(wrong(format!("killed when it had returned, {why}")));
+    }
     let points = match arguments.value("--at")? {
         Some(at) => vec![at],
         None => survey.points(depth),

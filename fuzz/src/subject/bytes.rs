@@ -18,6 +18,7 @@ pub(crate) struct Mirrored;
 
 impl Kind for Padded {
     const NAME: &'static str = "bytes";
+    const HAS_MANY: bool = false;
     type Tx = Producer;
     type Rx = Consumer;
     const TIMES: u64 = RECORD / 8;
@@ -42,6 +43,7 @@ impl Kind for Padded {
 
 impl Kind for Mirrored {
     const NAME: &'static str = "mirrored";
+    const HAS_MANY: bool = false;
     type Tx = Producer;
     type Rx = Consumer;
     const TIMES: u64 = RECORD / 8;

@@ -32,6 +32,8 @@ pub(crate) trait Kind: 'static {
     const NAME: &'static str;
     /// Are there slices of the ring itself?
     const HAS_SLICES: bool = true;
+    /// Are there calls that send many messages?
+    const HAS_MANY: bool = true;
     type Tx: Sends;
     type Rx: Receives;
     /// A call that receives several may receive so many times as many as it was asked for: one that is given room in bytes.
@@ -52,13 +54,6 @@ pub(crate) trait Kind: 'static {
     /// Where positions count messages: how many were ever committed, while nobody is the producer.
     fn committed(_region: &Region) -> Option<u64> {
         None
-    }
-
-    /// The messages that the ring holds and nobody has taken, as its positions say it.
-    fn is_emptied_by(rx: &mut Self::Rx) -> Vec<u64> {
-        let mut numbers = Vec::new();
-        while let Answer { said: Said::Done, .. } = rx.try_recv(&mut numbers) {}
-        numbers
     }
 
     /// The ring behind a descriptor.
@@ -213,6 +208,13 @@ pub(crate) trait Sends: Side {
 
     /// Sends one message, waiting until a deadline.
     fn send_until(&mut self, number: u64, deadline: Deadline) -> Answer;
+
+    /// Sends all messages of these numbers, if the kind can. Not one of [`SENDS`](Self::SENDS): when it fails, nobody knows how
+    /// many were sent.
+    fn send_many(&mut self, first: u64, count: u64) -> Option<Answer> {
+        _ = (first, count);
+        None
+    }
 
     /// Sends one message that is written into a slice of the ring itself, if the kind has such; for parties that all follow the
     /// protocol.

@@ -194,10 +194,6 @@ impl<L: Several> Sends for Producer<Numbered, L> {
             let (values, count) = values(first, count);
             answer(tx.send_many_until(&values[..count], until).map(|sent| sent as u64))
         }),
-        verb!(Send "send_many", waits, many, Prefix, |tx, first, count, _| {
-            let (values, count) = values(first, count);
-            answer(tx.send_many(&values[..count]).map(|()| count as u64))
-        }),
         verb!(Send "send_many_timeout", waits, many, Prefix, |tx, first, count, until| {
             let (values, count) = values(first, count);
             answer(tx.send_many_timeout(&values[..count], left(until)).map(|sent| sent as u64))
@@ -281,6 +277,11 @@ impl<L: Several> Sends for Producer<Numbered, L> {
 
     fn send_until(&mut self, number: u64, deadline: Deadline) -> Answer {
         answer(self.send_until(&Numbered::new(number), deadline).map(|()| 1))
+    }
+
+    fn send_many(&mut self, first: u64, count: u64) -> Option<Answer> {
+        let (values, count) = values(first, count);
+        Some(answer(self.send_many(&values[..count]).map(|()| count as u64)))
     }
 
     fn send_in_place(self, number: u64) -> Option<(Self, Answer)> {

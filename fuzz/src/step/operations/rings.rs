@@ -42,6 +42,8 @@ enum Act {
     Send(usize),
     /// The numbered verb of `RECEIVES`.
     Receive(usize),
+    /// Several by the call that does not say how many.
+    SendMany,
     /// One message by a slice of the ring itself.
     Window,
     View,
@@ -75,8 +77,8 @@ struct Plan {
 
 impl Plan {
     fn is_producer(self) -> bool {
-        use Act::{AttachTx, AwaitConsumer, DropTx, HasConsumer, Send, Window};
-        matches!(self.act, Send(_) | Window | AttachTx | DropTx | AwaitConsumer | HasConsumer)
+        use Act::{AttachTx, AwaitConsumer, DropTx, HasConsumer, Send, SendMany, Window};
+        matches!(self.act, Send(_) | SendMany | Window | AttachTx | DropTx | AwaitConsumer | HasConsumer)
     }
 
     /// Does the verb make the victim's part? Then the victim may have none yet when it dies.
@@ -133,6 +135,9 @@ fn of<K: Kind>() -> Vec<Operation> {
         scenes(verb.waits, verb.waits_for_ever(), |found, waiters| {
             add(verb.name, Act::Receive(number), found, waiters)
         });
+    }
+    if K::HAS_MANY {
+        scenes(true, true, |found, waiters| add("send_many", Act::SendMany, found, waiters));
     }
     if K::HAS_SLICES {
         scenes(false, false, |found, waiters| add("try_window, commit", Act::Window, found, waiters));

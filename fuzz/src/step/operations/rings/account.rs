@@ -32,6 +32,7 @@ impl<K: Kind> RingStage<K> {
                 let verb = &<K::Rx as Receives>::RECEIVES[verb];
                 (verb.parts, verb.is_many, false)
             }
+            Act::SendMany => (Parts::Prefix, true, true),
             Act::Window => (Parts::Whole, false, true),
             Act::View => (Parts::Whole, false, false),
             _ => (Parts::None, false, false),

@@ -14,6 +14,7 @@ impl<K: Kind> RingStage<K> {
         match plan.act {
             Act::Send(verb) => self.play_send(verb),
             Act::Receive(verb) => self.play_receive(verb),
+            Act::SendMany => self.play_send_many(),
             Act::Window => self.play_window(),
             Act::View => self.play_view(),
             Act::HasConsumer => {
@@ -80,6 +81,17 @@ impl<K: Kind> RingStage<K> {
         self.notes.answered(answer.count);
         mark();
         self.has_sent(&answer, verb.name, verb.parts, verb.is_many)?;
+        self.go_on_sending(&mut tx, first + answer.count)
+    }
+
+    fn play_send_many(&self) -> Result<(), String> {
+        let (mut tx, first) = self.ready_to_send()?;
+        mark();
+        let answer = tx.send_many(first, MANY);
+        self.notes.answered(answer.as_ref().map_or(0, |answer| answer.count));
+        mark();
+        let answer = answer.ok_or("the kind has no such call")?;
+        self.has_sent(&answer, "send_many", Parts::Prefix, true)?;
         self.go_on_sending(&mut tx, first + answer.count)
     }
 

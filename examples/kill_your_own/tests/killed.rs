@@ -1,4 +1,5 @@
-//! Both ends are killed and stopped again and again, and no number is missing; and the check finds it where one is.
+//! Both ends are killed and stopped again and again, and one of them at each point of a call, and no number is missing; and the
+//! check finds it where one is.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -31,7 +32,7 @@ impl Drop for Folder {
 }
 
 /// The program `ringway-fuzz`, as the killers are built.
-fn storm(arguments: &[&str]) -> Output {
+fn killers(arguments: &[&str]) -> Output {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../killers");
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/Cargo.toml");
     let built = Command::new(env!("CARGO"))
@@ -43,14 +44,15 @@ fn storm(arguments: &[&str]) -> Output {
         .status()
         .unwrap();
     assert!(built.success());
-    Command::new(target.join("release/ringway-fuzz")).arg("storm").args(arguments).output().unwrap()
+    Command::new(target.join("release/ringway-fuzz")).args(arguments).output().unwrap()
 }
 
 #[test]
 fn no_number_is_missing_or_doubled_however_often_both_ends_are_killed() {
     let folder = Folder::new("kill-your-own");
     let check = format!("{PROGRAM} check {}", folder.text());
-    let said = storm(&[
+    let said = killers(&[
+        "storm",
         "--seconds",
         "2",
         "--kill",
@@ -67,6 +69,17 @@ fn no_number_is_missing_or_doubled_however_often_both_ends_are_killed() {
     assert!(said.status.success() && out.contains(": 0 wrong"), "{said:?}");
     assert!(out.contains("none is missing, none is there twice"), "{out}");
     assert!(!out.contains("\n0 kills"), "{out}");
+}
+
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn no_number_is_missing_or_doubled_wherever_the_sender_is_killed() {
+    let folder = Folder::new("kill-your-own-step");
+    let check = format!("{PROGRAM} check {}", folder.text());
+    let function = ["step", "--exe", PROGRAM, "--symbol", "put_one", "--check", &check];
+    let said = killers(&[&function[..], &["--", "count", folder.text()]].concat());
+    let out = String::from_utf8_lossy(&said.stdout);
+    assert!(said.status.success() && out.contains(" 0 wrong") && !out.contains(" 0 kills"), "{said:?}");
 }
 
 #[test]
