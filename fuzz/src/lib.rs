@@ -17,18 +17,20 @@
 
 mod actor;
 mod command;
-#[cfg(feature = "explorer")]
+#[cfg(all(feature = "explorer", not(fuzzing)))]
 mod explorer;
 mod history;
+#[doc(hidden)]
+pub mod hostile;
 pub mod linear;
-// It knows the instructions of this machine.
 mod lot;
+// It knows the instructions of this machine.
 #[cfg(target_arch = "x86_64")]
 mod step;
 mod storm;
 mod subject;
 
-#[cfg(feature = "explorer")]
+#[cfg(all(feature = "explorer", not(fuzzing)))]
 pub use explorer::*;
 
 use std::process::ExitCode;
@@ -41,9 +43,9 @@ scribbles at the real ones";
 #[doc(hidden)]
 #[must_use]
 pub fn program() -> ExitCode {
-    #[cfg(feature = "explorer")]
+    #[cfg(all(feature = "explorer", not(fuzzing)))]
     return explorer::command::program(TITLE);
-    #[cfg(not(feature = "explorer"))]
+    #[cfg(not(all(feature = "explorer", not(fuzzing))))]
     {
         let (called, words) = command::words();
         command::Program { title: TITLE, verbs: &killers(), context: (), called, name: "NAME" }.start(words)
