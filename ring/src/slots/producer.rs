@@ -195,10 +195,13 @@ impl<T: Slot, L: Layout> Producer<T, L> {
     #[inline]
     pub fn send_many(&mut self, values: &[T]) -> Result<(), SendError> {
         let mut rest = values;
-        while !rest.is_empty() {
+        loop {
+            // Also of nothing: a handle that has met corruption says so.
             rest = &rest[self.send_many_until(rest, Deadline::NEVER)?..];
+            if rest.is_empty() {
+                return Ok(());
+            }
         }
-        Ok(())
     }
 
     /// Sends `values`, in as many parts as there is room for, waiting until a deadline, and says how many were sent: all,

@@ -469,3 +469,18 @@ fn nobody_attaches_to_slots_in_the_latency_layout_at_impossible_positions() {
         assert_eq!(attached(region, tail, head, sides), [producer, consumer], "tail {tail}, head {head}");
     }
 }
+
+#[test]
+fn to_send_nothing_is_refused_after_corruption_as_every_other_call_is() {
+    let region = Arc::new(slots::anonymous::<u64>(&config(8)).unwrap());
+    let raw = Raw::new(&region);
+    let mut tx = slots::Producer::<u64>::attach(&region).unwrap();
+    assert_eq!((tx.send_many(&[]), tx.try_send_many(&[])), (Ok(()), Ok(0)));
+    tx.send_many(&[1; 8]).unwrap();
+    raw.set_head(9);
+    let corruption = Corruption { position: 8, fault: Fault::Head { head: 9 } };
+    assert_eq!(tx.try_send(&1), Err(TrySendError::Corrupt(corruption)));
+    assert_eq!(tx.try_send_many(&[]), Err(TrySendError::Corrupt(corruption)));
+    assert_eq!(tx.send_many_until(&[], Duration::ZERO), Err(SendError::Corrupt(corruption)));
+    assert_eq!(tx.send_many(&[]), Err(SendError::Corrupt(corruption)));
+}
