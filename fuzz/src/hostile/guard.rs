@@ -22,7 +22,7 @@ pub(crate) const PAGE: usize = 4096;
 const LONGEST: usize = 12;
 
 /// Holes of each length.
-const HOLES: usize = 8;
+const HOLES: usize = 32;
 
 /// Holes that were there before, at most: of a page or more, and higher than the arena.
 const FILLERS_MAX: usize = 1 << 14;
@@ -61,7 +61,7 @@ impl Arena {
     }
 
     /// The holes of a length.
-    pub(crate) fn holes(&self, len: usize) -> impl Iterator<Item = &Range<usize>> {
+    pub(crate) fn holes(&self, len: usize) -> impl DoubleEndedIterator<Item = &Range<usize>> {
         self.holes.iter().filter(move |hole| hole.len() == len)
     }
 }

@@ -244,20 +244,20 @@ impl Stage {
         }
     }
 
-    /// Is every mirror that a handle was just given mapped between guard pages? Asks which hole shows a word of the data twice.
-    pub(crate) fn mirrors(&mut self) -> usize {
+    /// Are there so many mirrors of the data between guard pages? Asks which hole shows a word of it twice.
+    pub(crate) fn has_mirrors(&mut self, count: usize) -> bool {
         let len = self.data_len();
         let was = self.get(self.data);
         // A word that stands nowhere else by chance.
         let mark = 0x6d61_726b_0000_0000 ^ was.rotate_left(17);
         self.put(self.data, mark);
-        let holes = guard::arena().holes(2 * len);
         let shows = |hole: &&Range<usize>| {
             guard::peek(hole.start) == Some(mark) && guard::peek(hole.start + len) == Some(mark)
         };
-        let count = holes.filter(shows).count();
+        // What is mapped last lies in the highest hole that was free.
+        let found = guard::arena().holes(2 * len).rev().filter(shows).take(count).count();
         self.put(self.data, was);
-        count
+        found == count
     }
 }
 

@@ -282,7 +282,7 @@ fn row(stage: &mut Stage, input: &mut Input<'_>, ours: u64) {
         2 | 3 => {
             let thread = stage.get_half(stage.rows + offset_of!(Row, life));
             let marked = 1 << 30;
-            let life = input.choose(&[0, 1, marked, 1 << 31, u32::MAX, thread, thread | marked, thread + 1]);
+            let life = input.choose(&[0, 1, marked, 1 << 31, u32::MAX, thread, thread | marked, !thread]);
             stage.put_half(at + offset_of!(Row, life), life);
         }
         _ => {

@@ -8,12 +8,13 @@
 //! | data section | anything | nothing |
 //! | rows | `core` of its own; bit 30 of a life word whose owner is gone | the same |
 //!
-//! Who takes a seat or leaves it writes the seat, and rings. A victim that has said that the ring is corrupt writes nothing more
+//! Who takes a seat or leaves it writes the seat, and rings. A producer in the latency layout sets a `tail` right that is behind
+//! what is committed, as it takes its seat. A victim that has said that the ring is corrupt writes nothing more
 //! until it is dropped.
 
 use super::Watch;
 use super::input::Input;
-use super::stage::Stage;
+use super::stage::{Kind, Stage};
 use super::victim::{Call, Outcome, Side, Victim, attach};
 use core::mem::{offset_of, size_of};
 use ringway::Corruption;
@@ -48,6 +49,9 @@ impl<V: Victim> Watched<V> {
             assert!(victim.is_some(), "a handle that was not made has written");
             stage.accept_words(Self::seat(stage), 1);
             accept_bell(stage, Self::doors(stage).1);
+            if V::SIDE == Side::Producer && stage.shape.kind == Kind::Lines {
+                stage.accept_words(stage.control + TAIL, 1);
+            }
             stage.settle("attach");
         }
         Self { victim, said: None }
