@@ -58,6 +58,7 @@ fn killers<C>() -> Vec<command::Verb<C>> {
         #[cfg(target_arch = "x86_64")]
         step::verb(),
         storm::verb(),
+        hostile::verb(),
         history::verb(),
     ]
 }

@@ -49,7 +49,7 @@ pub(crate) fn go_on() -> Outcome {
 }
 
 /// The folder that Cargo builds into: that of this program, if it lies in one.
-fn target_folder() -> PathBuf {
+pub(crate) fn target_folder() -> PathBuf {
     let usual = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../target");
     let Ok(program) = env::current_exe() else { return usual() };
     let folder = program.ancestors().find(|folder| folder.join("CACHEDIR.TAG").is_file());

@@ -23,7 +23,7 @@ pub(crate) struct Image {
 }
 
 /// What opens a ring of a shape.
-fn expected(shape: Shape) -> Expected {
+pub(crate) fn expected(shape: Shape) -> Expected {
     match (shape.kind, shape.of) {
         (Kind::Padded | Kind::Mirrored, _) => bytes::expected(),
         (Kind::Slots, Of::Odd) => slots::expected::<Odd>(),

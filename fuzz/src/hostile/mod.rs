@@ -10,15 +10,21 @@
 //!            typed answers? within bounds? only what is its own?      watched.rs
 //! ```
 //!
-//! The same functions run under libFuzzer (`fuzz/targets`, `cargo fuzz run NAME`), by chance without it, and, with the calls'
-//! steps counted, in `fuzz/tests/hostile_steps.rs`.
+//! The same functions run under libFuzzer (`fuzz/targets`, `cargo fuzz run NAME`, sanitized.rs), by chance without it
+//! (plain.rs), and, with the calls' steps counted, in `fuzz/tests/hostile_steps.rs`. Beside a process that writes while they
+//! run, victims stand in live.rs.
 
 mod bytes;
+mod chance;
+mod command;
 mod guard;
 mod image;
 mod input;
+mod live;
+mod plain;
 mod planted;
 mod region;
+mod sanitized;
 mod script;
 mod slots;
 mod stage;
@@ -29,6 +35,8 @@ mod watched;
 use crate::hostile::script::About;
 use crate::hostile::stage::{Kind, SHAPES, Shape};
 use std::process::ExitCode;
+
+pub(crate) use command::verb;
 
 /// Who wants to know of each call that a victim makes.
 pub trait Watch {

@@ -2,30 +2,29 @@
 
 use super::input::Input;
 use super::stage::{Kind, Of, Stage};
+use super::watched::control;
 use core::mem::{offset_of, size_of};
-use ringway::layout::{Control, LINE_LEN, PADDING, RECORD, SEQUENCE_AT, header, record_len};
+use ringway::layout::{LINE_LEN, PADDING, RECORD, SEQUENCE_AT, header, record_len};
 use ringway_shm::layout::Row;
 
-const TAIL: usize = offset_of!(Control, producer.tail);
-const HEAD: usize = offset_of!(Control, consumer.head);
-const DOORS: [usize; 2] = [offset_of!(Control, arrived), offset_of!(Control, freed)];
-const SEATS: [usize; 2] = [offset_of!(Control, producer_seat), offset_of!(Control, consumer_seat)];
+const DOORS: [usize; 2] = [control::ARRIVED, control::FREED];
+const SEATS: [usize; 2] = [control::PRODUCER_SEAT, control::CONSUMER_SEAT];
 
 impl Stage {
     fn tail(&self) -> u64 {
-        self.get(self.control + TAIL)
+        self.get(self.control + control::TAIL)
     }
 
     fn head(&self) -> u64 {
-        self.get(self.control + HEAD)
+        self.get(self.control + control::HEAD)
     }
 
     fn set_tail(&mut self, tail: u64) {
-        self.put(self.control + TAIL, tail);
+        self.put(self.control + control::TAIL, tail);
     }
 
     fn set_head(&mut self, head: u64) {
-        self.put(self.control + HEAD, head);
+        self.put(self.control + control::HEAD, head);
     }
 
     /// Where the sequence word of a position stands.

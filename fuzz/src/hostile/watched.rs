@@ -18,16 +18,24 @@ use super::stage::{Kind, Stage};
 use super::victim::{Call, Outcome, Side, Victim, attach};
 use core::mem::{offset_of, size_of};
 use ringway::Corruption;
-use ringway::layout::Control;
 use ringway_shm::layout::Row;
 
-const TAIL: usize = offset_of!(Control, producer.tail);
-const DROPPED: usize = offset_of!(Control, producer.dropped);
-const HEAD: usize = offset_of!(Control, consumer.head);
-const ARRIVED: usize = offset_of!(Control, arrived);
-const FREED: usize = offset_of!(Control, freed);
-const PRODUCER_SEAT: usize = offset_of!(Control, producer_seat);
-const CONSUMER_SEAT: usize = offset_of!(Control, consumer_seat);
+/// Where words of the control page stand.
+pub(crate) mod control {
+    use core::mem::offset_of;
+    use ringway::layout::Control;
+
+    pub(crate) const TAIL: usize = offset_of!(Control, producer.tail);
+    pub(crate) const DROPPED: usize = offset_of!(Control, producer.dropped);
+    pub(crate) const HEAD: usize = offset_of!(Control, consumer.head);
+    pub(crate) const ARRIVED: usize = offset_of!(Control, arrived);
+    pub(crate) const FREED: usize = offset_of!(Control, freed);
+    pub(crate) const PRODUCER_SEAT: usize = offset_of!(Control, producer_seat);
+    pub(crate) const CONSUMER_SEAT: usize = offset_of!(Control, consumer_seat);
+}
+
+use control::{ARRIVED, CONSUMER_SEAT, DROPPED, FREED, HEAD, PRODUCER_SEAT, TAIL};
+
 /// From a door's counter to its `fences`.
 const FENCES: usize = 4;
 /// In a life word: its owner died.
