@@ -198,7 +198,9 @@ fn recv_into(rx: &mut Consumer, call: &mut Call<'_, '_>, max: usize) -> Outcome 
     };
     match received {
         Ok(received) => assert!(received <= len, "{received} bytes in {len}"),
-        Err(RecvError::TooSmall { needed }) => assert!(len < needed && needed <= max, "{needed} bytes needed"),
+        Err(RecvError::TooSmall { needed }) => {
+            assert!(len < needed && needed <= max, "{needed} bytes needed")
+        }
         Err(error) => return error.into(),
     }
     Outcome::Done

@@ -34,7 +34,8 @@ impl Chance {
 const LEN_MAX: u64 = 400;
 
 /// The input of a number: fresh bytes, or one that is known, changed in a few places.
-pub(crate) fn input(seed: u64, number: u64, known: &[Vec<u8>]) -> Vec<u8> {
+#[must_use]
+pub fn input(seed: u64, number: u64, known: &[Vec<u8>]) -> Vec<u8> {
     let chance = &mut Chance::new(seed, number);
     if known.is_empty() || chance.below(3) == 0 {
         let longest = [16, 64, LEN_MAX][chance.below(3) as usize];

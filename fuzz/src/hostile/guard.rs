@@ -36,6 +36,7 @@ pub(crate) fn arena() -> &'static Arena {
 /// Reserved address space with holes in it.
 #[derive(Debug)]
 pub(crate) struct Arena {
+    start: usize,
     holes: Vec<Range<usize>>,
 }
 
@@ -43,27 +44,44 @@ impl Arena {
     fn new() -> io::Result<Self> {
         let lens = || (1..=LONGEST).rev().flat_map(|pages| [pages * PAGE; HOLES]);
         let start = reserve(lens().map(|len| len + PAGE).sum::<usize>() + PAGE)?;
-        for _ in 0..FILLERS_MAX {
-            let filler = reserve(PAGE)?;
-            if filler < start {
-                free(filler, PAGE)?;
-                break;
-            }
-        }
+        let mut arena = Self { start, holes: Vec::new() };
+        arena.fill()?;
         let mut at = start + PAGE;
-        let mut holes = Vec::new();
         for len in lens() {
             free(at, len)?;
-            holes.push(at..at + len);
+            arena.holes.push(at..at + len);
             at += len + PAGE;
         }
-        Ok(Self { holes })
+        Ok(arena)
+    }
+
+    /// Fills the holes that lie higher than the arena: what was mapped there may have gone.
+    pub(crate) fn fill(&self) -> io::Result<()> {
+        let end = self.holes.last().map_or(self.start, |hole| hole.end);
+        for _ in 0..FILLERS_MAX {
+            let filler = reserve(PAGE)?;
+            if filler < end {
+                return free(filler, PAGE);
+            }
+        }
+        Ok(())
     }
 
     /// The holes of a length.
     pub(crate) fn holes(&self, len: usize) -> impl DoubleEndedIterator<Item = &Range<usize>> {
         self.holes.iter().filter(move |hole| hole.len() == len)
     }
+}
+
+/// Does something until it lies where it has to: the holes above the arena are filled in between.
+pub(crate) fn until_guarded<R>(mut attempt: impl FnMut() -> Option<R>) -> R {
+    for _ in 0..8 {
+        if let Some(done) = attempt() {
+            return done;
+        }
+        arena().fill().expect("address space for guard pages");
+    }
+    panic!("what is mapped does not lie between guard pages: is the stack unlimited?");
 }
 
 fn reserve(len: usize) -> io::Result<usize> {
@@ -102,8 +120,7 @@ pub(crate) fn maps() -> io::Result<Vec<Line>> {
 
 /// Is this whole range mapped with access, and is there none on either side of it?
 pub(crate) fn is_guarded(maps: &[Line], range: &Range<usize>) -> bool {
-    let is_open =
-        |page: usize| maps.iter().any(|line| line.has_access && line.range.contains(&page));
+    let is_open = |page: usize| maps.iter().any(|line| line.has_access && line.range.contains(&page));
     range.clone().step_by(PAGE).all(is_open) && !is_open(range.start - 1) && !is_open(range.end)
 }
 
@@ -113,7 +130,8 @@ pub(crate) fn peek(at: usize) -> Option<u64> {
     let local = libc::iovec { iov_base: word.as_mut_ptr().cast(), iov_len: word.len() };
     let remote = libc::iovec { iov_base: at as *mut libc::c_void, iov_len: word.len() };
     // SAFETY: the local range is the array above; a remote one that is not there is an error.
-    let read = unsafe { libc::process_vm_readv(libc::getpid(), &raw const local, 1, &raw const remote, 1, 0) };
+    let read =
+        unsafe { libc::process_vm_readv(libc::getpid(), &raw const local, 1, &raw const remote, 1, 0) };
     (read == 8).then(|| u64::from_le_bytes(word))
 }
 

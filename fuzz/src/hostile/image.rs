@@ -2,7 +2,7 @@
 
 use super::guard::PAGE;
 use super::input::Input;
-use super::stage::{Kind, Of, Odd, SHAPES, Shape, Wide};
+use super::stage::{Kind, Odd, Of, SHAPES, Shape, Wide};
 use core::mem::{offset_of, size_of};
 use ringway::bytes;
 use ringway::slots::{self, Latency};

@@ -62,9 +62,10 @@ fn attack(shape: Shape, time: Duration, seed: u64) -> Result<(Vec<String>, u64, 
     let (number, expected) = (passed.as_raw_fd(), super::image::expected(shape));
     let open = || Arc::new(Region::inherited(number, &expected).expect("a region that was just made"));
     // The first words are right for everybody to open; after that nobody reads the superblock again.
-    let (tx, rx) = (|| victim::<true>(shape, number, &expected, &board, seed), || {
-        victim::<false>(shape, number, &expected, &board, seed)
-    });
+    let (tx, rx) = (
+        || victim::<true>(shape, number, &expected, &board, seed),
+        || victim::<false>(shape, number, &expected, &board, seed),
+    );
     let mut victims = [("producer", Actor::start(tx)?), ("consumer", Actor::start(rx)?)];
     let is_open = |at: usize| board[at].load(Ordering::Relaxed) > 0;
     let began = Instant::now();
@@ -140,7 +141,8 @@ fn endure<V: Victim>(region: &Arc<Region>, board: &Board, calls: usize, seed: u6
             continue;
         };
         let is_poisoned = said.is_some();
-        let mut call = Call { input: &mut input, room: &mut room, is_poisoned, may_wait: true, name: "", handed: 0 };
+        let mut call =
+            Call { input: &mut input, room: &mut room, is_poisoned, may_wait: true, name: "", handed: 0 };
         if call.input.one_in(32) {
             let deadline = call.deadline();
             _ = handle.has_other();
@@ -192,7 +194,8 @@ fn scribble(region: &Arc<Region>, shape: Shape, board: &Board, seed: u64) -> i32
                 }
                 3 => (page + [control::TAIL, control::HEAD][chance.below(2) as usize], chance.next()),
                 4 => {
-                    let places = [control::ARRIVED, control::FREED, control::PRODUCER_SEAT, control::CONSUMER_SEAT];
+                    let places =
+                        [control::ARRIVED, control::FREED, control::PRODUCER_SEAT, control::CONSUMER_SEAT];
                     let value = [0, 1, 1 << 32 | 1, 2 << 32 | 2, 1 << 32 | 1 << 16 | 1, chance.next()];
                     (page + places[chance.below(4) as usize], value[chance.below(6) as usize])
                 }

@@ -36,6 +36,7 @@ use crate::hostile::script::About;
 use crate::hostile::stage::{Kind, SHAPES, Shape};
 use std::process::ExitCode;
 
+pub use chance::input;
 pub(crate) use command::verb;
 
 /// Who wants to know of each call that a victim makes.
@@ -114,6 +115,16 @@ pub fn target(name: &str) -> Option<&'static Target> {
     TARGETS.iter().find(|target| target.name == name)
 }
 
+/// The inputs that a target is known to have use for: those of `fuzz/corpus/NAME`.
+///
+/// # Panics
+///
+/// When there are some, and they cannot be read.
+#[must_use]
+pub fn known(name: &str) -> Vec<Vec<u8>> {
+    plain::known(name).unwrap_or_else(|fault| panic!("{fault:?}"))
+}
+
 /// Runs one input.
 ///
 /// # Panics
@@ -141,8 +152,12 @@ pub fn replay(name: &str) -> ExitCode {
     let is_help = |file: &std::ffi::OsString| file == "--help" || file == "-h";
     if files.is_empty() || files.iter().any(is_help) {
         let about = target(name).map_or("", |target| target.about);
-        println!("usage: {name} FILE...\n\nRuns inputs of the target `{name}` ({about}), as libFuzzer would.");
-        println!("It was built without libFuzzer: `cargo fuzz run {name}` looks for inputs that find something.");
+        println!(
+            "usage: {name} FILE...\n\nRuns inputs of the target `{name}` ({about}), as libFuzzer would."
+        );
+        println!(
+            "It was built without libFuzzer: `cargo fuzz run {name}` looks for inputs that find something."
+        );
         return ExitCode::from(if files.is_empty() { 2 } else { 0 });
     }
     for file in files {

@@ -103,7 +103,10 @@ pub(super) fn run(target: &Target, plan: &Plan) -> Outcome {
     let (name, seed, each) = (target.name, plan.seed, runs as f64 / seconds);
     let found_count = u8::from(found.is_some());
     let mut output = io::stdout().lock();
-    writeln!(output, "{name:8} {runs} runs, {found_count} found, {seconds:.1} s, {each:.0} a second, seed {seed}")?;
+    writeln!(
+        output,
+        "{name:8} {runs} runs, {found_count} found, {seconds:.1} s, {each:.0} a second, seed {seed}"
+    )?;
     let Some((number, wrong)) = found else { return Ok(true) };
     let whole = input(plan.seed, number, &known);
     writeln!(output, "    run {number}: {wrong}")?;

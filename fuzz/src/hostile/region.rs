@@ -7,7 +7,7 @@
 //! | segment | one that the application has, adopted by its owner or by somebody else |
 
 use super::Watch;
-use super::guard::{PAGE, arena};
+use super::guard::{PAGE, arena, until_guarded};
 use super::image::{Image, image};
 use super::input::Input;
 use super::stage::{Odd, Wide};
@@ -38,18 +38,36 @@ pub(crate) fn play(input: &[u8], watch: &mut dyn Watch) {
     let mut input = Input::new(input);
     let way = input.below(16);
     let image = image(&mut input);
-    watch.begins();
-    let opened = match way {
-        0..=10 => by_descriptor(&image, &mut input),
-        11 | 12 => by_path(&image, &mut input),
-        13 => by_name(&image, &mut input),
-        _ => by_segment(&image, &mut input),
-    };
-    watch.ended("open", image.bytes.len() as u64);
+    let (opened, mut input) = until_guarded(|| {
+        let mut input = input.clone();
+        watch.begins();
+        let opened = match way {
+            0..=10 => by_descriptor(&image, &mut input),
+            11 | 12 => by_path(&image, &mut input),
+            13 => by_name(&image, &mut input),
+            _ => by_segment(&image, &mut input),
+        };
+        watch.ended("open", image.bytes.len() as u64);
+        opened.as_ref().is_none_or(is_guarded).then_some((opened, input))
+    });
     if let Some(region) = opened {
         use_it(&Arc::new(region), &mut input, watch);
     }
     forget();
+}
+
+/// Is it mapped in a hole of exactly its length, whose neighbours are reserved for good?
+fn is_guarded(region: &Region) -> bool {
+    let len = (region.geometry().region_len as usize).next_multiple_of(PAGE);
+    // The table of rows begins at the second page of every region.
+    let start = rows(region) as usize - PAGE;
+    // A segment may be longer than the region in it.
+    let mut holes = (len..=8 * PAGE).step_by(PAGE).flat_map(|len| arena().holes(len));
+    holes.any(|hole| hole.start == start)
+}
+
+fn rows(region: &Region) -> *mut u8 {
+    region.section(ROWS).expect("checked: every region has rows").0.as_ptr()
 }
 
 /// A region, or a reason that there may be.
@@ -152,14 +170,14 @@ fn by_segment(image: &Image, input: &mut Input<'_>) -> Option<Region> {
 
 /// Everything that can be done with a region that was opened.
 fn use_it(region: &Arc<Region>, input: &mut Input<'_>, watch: &mut dyn Watch) {
-    let rows = region.section(ROWS).expect("checked: every region has rows").0.as_ptr();
-    check_place(region, rows as usize - PAGE);
+    let rows = rows(region);
     let mut participant = None;
     for _ in 0..ACTS_MAX {
         if input.is_over() {
             break;
         }
-        let ours = participant.as_ref().map_or(1, |own: &Arc<ringway_shm::Participant>| own.owner().to_bits());
+        let ours =
+            participant.as_ref().map_or(1, |own: &Arc<ringway_shm::Participant>| own.owner().to_bits());
         let act = input.below(12);
         if act == 0 && !region.is_read_only() {
             tamper(region, rows, input);
@@ -203,15 +221,6 @@ fn use_it(region: &Arc<Region>, input: &mut Input<'_>, watch: &mut dyn Watch) {
         };
         watch.ended(name, u64::from(region.geometry().rows));
     }
-}
-
-/// It is mapped in a hole of exactly its length, whose neighbours are reserved for good.
-fn check_place(region: &Region, start: usize) {
-    let geometry = region.geometry();
-    let len = (geometry.region_len as usize).next_multiple_of(PAGE);
-    // A segment may be longer than the region in it.
-    let mut holes = (len..=8 * PAGE).step_by(PAGE).flat_map(|len| arena().holes(len));
-    assert!(holes.any(|hole| hole.start == start), "the region does not lie between guard pages");
 }
 
 /// A hostile write anywhere behind the superblock.

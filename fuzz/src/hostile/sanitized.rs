@@ -73,7 +73,10 @@ fn build(targets: &[&Target]) -> Result<PathBuf, Fault> {
     let (folder, host) = (apart::target_folder().join("hostile"), host()?);
     let mut command = Command::new(&cargo);
     // libFuzzer counts what the compiler of a stable toolchain refuses to count.
-    command.env("RUSTC_BOOTSTRAP", "1").env("RUSTFLAGS", FLAGS.join(" ")).env_remove("CARGO_ENCODED_RUSTFLAGS");
+    command
+        .env("RUSTC_BOOTSTRAP", "1")
+        .env("RUSTFLAGS", FLAGS.join(" "))
+        .env_remove("CARGO_ENCODED_RUSTFLAGS");
     command.args(["build", "--release", "--quiet", "--manifest-path"]);
     command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml"));
     command.args(["--target", &host, "--target-dir"]).arg(&folder);
@@ -107,7 +110,8 @@ fn needs_a_compiler() -> Result<(), Fault> {
 fn host() -> Result<String, Fault> {
     let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let output = Command::new(&rustc).arg("-vV").output();
-    let output = output.map_err(|error| Fault::Other(format!("{} does not run: {error}", rustc.display())))?;
+    let output =
+        output.map_err(|error| Fault::Other(format!("{} does not run: {error}", rustc.display())))?;
     let text = String::from_utf8_lossy(&output.stdout);
     let host = text.lines().find_map(|line| line.strip_prefix("host: "));
     host.map(str::to_owned).ok_or_else(|| Fault::Other("rustc does not say for which host it is".to_owned()))
@@ -174,7 +178,10 @@ impl<'a> Job<'a> {
         let (name, each, seed) = (self.target.name, runs as f64 / seconds, (plan.seed as u32).max(1));
         let mut output = io::stdout().lock();
         let found = u8::from(!is_well);
-        writeln!(output, "{name:8} {runs} runs, {found} found, {seconds:.1} s, {each:.0} a second, seed {seed}")?;
+        writeln!(
+            output,
+            "{name:8} {runs} runs, {found} found, {seconds:.1} s, {each:.0} a second, seed {seed}"
+        )?;
         if is_well {
             return Ok(true);
         }
@@ -183,7 +190,9 @@ impl<'a> Job<'a> {
         let why = panicked.and_then(|_| lines.next());
         let summary = said.lines().find(|line| line.starts_with("SUMMARY: "));
         writeln!(output, "    {}", why.or(summary).unwrap_or("it has ended"))?;
-        if let Some(path) = said.lines().find_map(|line| line.split_once("Test unit written to ")).map(|(_, path)| path) {
+        if let Some(path) =
+            said.lines().find_map(|line| line.split_once("Test unit written to ")).map(|(_, path)| path)
+        {
             writeln!(output, "    kept in {path}")?;
             writeln!(output, "    ringway-fuzz hostile replay {name} {path}")?;
         }

@@ -1,8 +1,9 @@
 //! Scripts: an image of a ring, then calls of both sides, and between any two of them whatever a hostile peer may write.
 
 use super::Watch;
+use super::guard::until_guarded;
 use super::input::Input;
-use super::stage::{Kind, Of, Odd, Shape, Stage, Wide};
+use super::stage::{Kind, Odd, Of, Shape, Stage, Wide};
 use super::tamper::{empty_at, others, set_up, tamper};
 use super::victim::Victim;
 use super::watched::Watched;
@@ -51,9 +52,18 @@ fn on<P: Victim, C: Victim>(stage: &mut Stage, input: &mut Input<'_>, about: Abo
     let may_wait = about == About::Waits;
     // Of a lie that they cannot begin with, scripts learn little: mostly both sides are there.
     let sides = input.below(8);
-    let mut tx = (sides != 6).then(|| Watched::<P>::new(stage, watch));
-    let mut rx = (sides != 7).then(|| Watched::<C>::new(stage, watch));
-    check_mirrors(stage, [tx.as_mut().is_some_and(has), rx.as_mut().is_some_and(has)]);
+    let (mut tx, mut rx) = until_guarded(|| {
+        let mut tx = (sides != 6).then(|| Watched::<P>::new(stage, watch));
+        let mut rx = (sides != 7).then(|| Watched::<C>::new(stage, watch));
+        let handles = usize::from(tx.as_mut().is_some_and(has)) + usize::from(rx.as_mut().is_some_and(has));
+        // Each handle of a mirrored ring has a mirror of its own.
+        if stage.shape.kind != Kind::Mirrored || stage.has_mirrors(handles) {
+            return Some((tx, rx));
+        }
+        tx.iter_mut().for_each(|tx| tx.leave(stage, watch));
+        rx.iter_mut().for_each(|rx| rx.leave(stage, watch));
+        None
+    });
     for _ in 0..ACTS_MAX {
         if input.is_over() {
             break;
@@ -103,12 +113,4 @@ fn replace<V: Victim>(
         empty_at(stage, position);
     }
     *side = (!input.one_in(8)).then(|| Watched::new(stage, watch));
-}
-
-/// Each handle of a mirrored ring has a mirror of its own, between guard pages.
-fn check_mirrors(stage: &mut Stage, are_there: [bool; 2]) {
-    if stage.shape.kind == Kind::Mirrored {
-        let handles = are_there.iter().filter(|&&is_there| is_there).count();
-        assert!(stage.has_mirrors(handles), "a mirror does not lie between guard pages");
-    }
 }

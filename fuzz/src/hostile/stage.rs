@@ -118,8 +118,7 @@ pub(crate) struct Stage {
 impl Stage {
     pub(crate) fn new(shape: Shape) -> Self {
         guard::arena();
-        let region = guarded(|| shape.region());
-        let region = Arc::new(region);
+        let region = Arc::new(guarded(shape));
         let participant = region.participant().expect("a row of an empty table");
         let at = |content| region.section(content).expect("a ring has all three sections").0;
         let rows = at(ROWS).as_ptr();
@@ -223,7 +222,8 @@ impl Stage {
 
     /// What stands in a word as it was before the call, and as it was found after it.
     pub(crate) fn halves(&self, at: usize) -> (u32, u32) {
-        let half = |bytes: &[u8]| u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
+        let half =
+            |bytes: &[u8]| u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
         (half(&self.known), half(&self.found))
     }
 
@@ -240,7 +240,9 @@ impl Stage {
         }
         if let Some(at) = (0..self.known.len()).find(|&at| self.known[at] != self.found[at]) {
             let (was, is) = (self.known[at], self.found[at]);
-            panic!("{who} changed byte {at:#x} of the region from {was:#04x} to {is:#04x}, which is not its own");
+            panic!(
+                "{who} changed byte {at:#x} of the region from {was:#04x} to {is:#04x}, which is not its own"
+            );
         }
     }
 
@@ -261,19 +263,13 @@ impl Stage {
     }
 }
 
-/// Makes a region until it lies between guard pages: the first time, unless somebody maps memory at the same time.
-pub(crate) fn guarded(make: impl Fn() -> Region) -> Region {
-    let mut refused = Vec::new();
-    for _ in 0..16 {
-        let region = make();
+/// A new ring of a shape, between guard pages.
+fn guarded(shape: Shape) -> Region {
+    guard::until_guarded(|| {
+        let region = shape.region();
         let rows = region.section(ROWS).expect("every region has rows").0.as_ptr() as usize;
         let start = rows - PAGE;
         let range = start..start + region.geometry().region_len as usize;
-        if guard::is_guarded(&guard::maps().expect("what is mapped"), &range) {
-            return region;
-        }
-        // Kept, so that the next one lies elsewhere.
-        refused.push(region);
-    }
-    panic!("no region lies between guard pages: is the stack unlimited?");
+        guard::is_guarded(&guard::maps().expect("what is mapped"), &range).then_some(region)
+    })
 }

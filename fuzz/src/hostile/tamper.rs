@@ -238,7 +238,8 @@ pub(crate) fn others(stage: &mut Stage, input: &mut Input<'_>) {
     match input.below(6) {
         0 => {
             let at = stage.control + input.choose(&DOORS);
-            let counter = input.choose(&[0, 1, 2, u32::MAX, u32::MAX - 1, stage.get_half(at).wrapping_add(1)]);
+            let counter =
+                input.choose(&[0, 1, 2, u32::MAX, u32::MAX - 1, stage.get_half(at).wrapping_add(1)]);
             stage.put_half(at, counter);
         }
         1 => {

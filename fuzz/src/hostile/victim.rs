@@ -8,7 +8,7 @@ use ringway::{
     WaitStrategy, WhenFull,
 };
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// What a call came to. A word of a seat may make it look as if the other side had died or left, which is an answer like
 /// that there is nothing; that this process were a forked child no word can say.
@@ -48,6 +48,9 @@ pub(crate) fn outcome<T, E: Into<Outcome>>(result: Result<T, E>) -> Outcome {
     result.map_or_else(Into::into, |_| Outcome::Done)
 }
 
+/// No wait is longer.
+const WAIT_MICROS: u64 = 8;
+
 /// How a call is to be made.
 pub(crate) struct Call<'a, 'b> {
     pub(crate) input: &'a mut Input<'b>,
@@ -70,15 +73,12 @@ impl Call<'_, '_> {
     }
 
     pub(crate) fn deadline(&mut self) -> Deadline {
-        if self.may_wait && self.input.one_in(2) {
-            Deadline::from(Instant::now() + Duration::from_micros(self.input.below(8)))
-        } else {
-            Deadline::from(Duration::ZERO)
-        }
+        let micros = if self.may_wait && self.input.one_in(2) { self.input.below(WAIT_MICROS) } else { 0 };
+        Deadline::after(Duration::from_micros(micros))
     }
 
     pub(crate) fn timeout(&mut self) -> Duration {
-        Duration::from_micros(if self.may_wait { self.input.below(8) } else { 0 })
+        Duration::from_micros(if self.may_wait { self.input.below(WAIT_MICROS) } else { 0 })
     }
 }
 

@@ -52,7 +52,7 @@ impl<V: Victim> Watched<V> {
     pub(crate) fn new(stage: &mut Stage, watch: &mut dyn Watch) -> Self {
         watch.begins();
         let victim = attach(&stage.region);
-        watch.ended("attach", 0);
+        watch.ended("attach", stage.shape.capacity);
         if !stage.is_unchanged() {
             assert!(victim.is_some(), "a handle that was not made has written");
             stage.accept_words(Self::seat(stage), 1);
@@ -117,7 +117,9 @@ impl<V: Victim> Watched<V> {
         watch.ended(name, call.handed);
         stage.room = room;
         match (self.said, outcome) {
-            (Some(said), Outcome::Corrupt(corruption)) => assert_eq!(corruption, said, "{name}: said otherwise"),
+            (Some(said), Outcome::Corrupt(corruption)) => {
+                assert_eq!(corruption, said, "{name}: said otherwise")
+            }
             (Some(_), Outcome::TooLong) | (None, Outcome::Done | Outcome::TooLong) => {}
             (Some(said), Outcome::Done) => panic!("{name} served after {said}"),
             (None, Outcome::Corrupt(corruption)) => self.said = Some(corruption),
