@@ -66,6 +66,7 @@ impl Arguments {
     }
 
     /// The one word that there has to be.
+    #[cfg(all(feature = "explorer", not(fuzzing)))]
     pub(crate) fn only_word(&self, what: &str) -> Result<&str, Fault> {
         match self.words.as_slice() {
             [word] => Ok(word),

@@ -129,9 +129,9 @@ pub(crate) fn peek(at: usize) -> Option<u64> {
     let mut word = [0; 8];
     let local = libc::iovec { iov_base: word.as_mut_ptr().cast(), iov_len: word.len() };
     let remote = libc::iovec { iov_base: at as *mut libc::c_void, iov_len: word.len() };
+    let process = std::process::id() as libc::pid_t;
     // SAFETY: the local range is the array above; a remote one that is not there is an error.
-    let read =
-        unsafe { libc::process_vm_readv(libc::getpid(), &raw const local, 1, &raw const remote, 1, 0) };
+    let read = unsafe { libc::process_vm_readv(process, &raw const local, 1, &raw const remote, 1, 0) };
     (read == 8).then(|| u64::from_le_bytes(word))
 }
 

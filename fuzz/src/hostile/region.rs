@@ -236,7 +236,7 @@ fn tamper(region: &Region, rows: *mut u8, input: &mut Input<'_>) {
     let ours = 1 << 32 | 1;
     let word = match input.below(4) {
         0 => owner(input, ours),
-        1 => u64::from(input.byte()) << 32 | u64::from(input.below(4)),
+        1 => u64::from(input.byte()) << 32 | input.below(4),
         2 => u64::from(input.byte()) * 8,
         _ => input.word(),
     };
