@@ -52,12 +52,17 @@ pub(crate) struct Actor {
 impl Actor {
     /// Starts a process that runs this and exits with its answer.
     pub(crate) fn start(run: impl FnOnce() -> i32) -> io::Result<Self> {
+        let director = rustix::process::getpid();
         // SAFETY: the director has one thread, so the child may do whatever a process may.
         match unsafe { libc::fork() } {
             -1 => Err(io::Error::last_os_error()),
             0 => {
-                // Whoever loses its director ends with it. (That it died before this line is found by its parent's number.)
+                // Whoever loses its director ends with it, also if it was lost before this line.
                 _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
+                if rustix::process::getppid() != Some(director) {
+                    // SAFETY: ends the process.
+                    unsafe { libc::_exit(PANICKED) };
+                }
                 // What a panic unwinds through is this process's own, and is dropped as in any program that panics.
                 let status = catch_unwind(AssertUnwindSafe(run)).unwrap_or(PANICKED);
                 // SAFETY: ends the process without what the parent registered for its own end.

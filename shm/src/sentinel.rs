@@ -189,8 +189,8 @@ impl Sentinel {
     /// By `pthread_create` and not by the standard library, which registers what is to run at a thread's end, allocates, and
     /// panics in the new thread where it cannot.
     fn start() -> Option<Self> {
-        // Before there is a second thread: later the kernel has to wait until each core has come by its scheduler, which takes
-        // 10 to 30 ms. Whether it was taken matters to who rings, and is asked there.
+        // While there may be one thread only: of a process with several, the kernel has to wait until each core has come by its
+        // scheduler. Whether it was taken matters to who rings, and is asked there.
         let _ = crate::primitive::kernel::join_heavy_fences();
         pass(Call::StartSentinel).ok()?;
         let (first, pending) = (core::ptr::null_mut(), core::ptr::null_mut());

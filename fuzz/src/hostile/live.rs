@@ -72,7 +72,7 @@ fn attack(shape: Shape, time: Duration, seed: u64) -> Result<(Vec<String>, u64, 
     while !CALLS.into_iter().all(is_open) && began.elapsed() < LIMIT {
         std::thread::sleep(Duration::from_millis(1));
     }
-    let scribbler = Actor::start(|| scribble(&open(), shape, &board, seed))?;
+    let mut scribbler = Actor::start(|| scribble(&open(), shape, &board, seed))?;
     let mut found = Vec::new();
     let began = Instant::now();
     let mut seen = [(0, began); 2];
@@ -80,6 +80,9 @@ fn attack(shape: Shape, time: Duration, seed: u64) -> Result<(Vec<String>, u64, 
     while found.is_empty() && began.elapsed() < time {
         std::thread::sleep(Duration::from_millis(20));
         let calls = read(CALLS[0]) + read(CALLS[1]);
+        if let Some(ending) = scribbler.ended() {
+            found.push(format!("the scribbler {ending}"));
+        }
         progress::rewrite(&format!("live {:?}: {calls} calls, {} writes", shape.kind, read(WRITES)));
         for (side, (name, actor)) in victims.iter_mut().enumerate() {
             if let Some(ending) = actor.ended() {
@@ -103,6 +106,9 @@ fn attack(shape: Shape, time: Duration, seed: u64) -> Result<(Vec<String>, u64, 
         }
     }
     drop(scribbler);
+    if read(WRITES) == 0 {
+        found.push("nothing was written".to_owned());
+    }
     Ok((found, read(CALLS[0]) + read(CALLS[1]), read(WRITES)))
 }
 

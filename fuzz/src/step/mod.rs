@@ -58,6 +58,12 @@ fn run<C>(_: &C, given: &[String]) -> Outcome {
     let arguments = Arguments::read(given, &with_value, &["--every", "--list"])?;
     let depth = if arguments.has("--every") { Depth::Every } else { Depth::Changes };
     if let Some(program) = arguments.text("--exe") {
+        let other = ["--only", "--jobs"].into_iter().find(|name| arguments.text(name).is_some());
+        if let Some(option) = other.or(arguments.has("--list").then_some("--list")) {
+            return Err(Fault::usage(format!(
+                "{option} is for Ringway's operations: it does not go with --exe"
+            )));
+        }
         return program::run(program, &arguments, depth, after);
     }
     if let Some(word) = after.first() {
@@ -143,6 +149,8 @@ const KILLS: usize = 3;
 const STOPS: usize = 4;
 const RECOVERERS: usize = 5;
 const DONE: usize = 6;
+/// Points that were not come by again, since the victim took another way.
+const MISSED: usize = 7;
 
 /// Sweeps operations, several at once, each by a process of its own.
 fn sweep_all(operations: &[Operation], plan: &Plan) -> Outcome {
@@ -184,12 +192,14 @@ fn sweep_all(operations: &[Operation], plan: &Plan) -> Outcome {
     let wrong = get(WRONG);
     writeln!(
         io::stdout(),
-        "{} operations, {} instructions: {} kills, {} stops, {} recoverers killed, {wrong} wrong ({:.0} s)",
+        "{} operations, {} instructions: {} kills, {} stops, {} recoverers killed, {} points not met again, {wrong} wrong \
+         ({:.0} s)",
         get(DONE),
         get(INSTRUCTIONS),
         get(KILLS),
         get(STOPS),
         get(RECOVERERS),
+        get(MISSED),
         began.elapsed().as_secs_f64()
     )?;
     if is_lost {
@@ -210,21 +220,21 @@ fn sweep(operation: &Operation, plan: &Plan, count: &mut dyn FnMut(usize, u64)) 
         let name = operation.name.clone();
         move |wrong: String| format!("{wrong}\n    step '{name}' --only {what} --at {at}")
     };
+    let mut strike = |at: u32, blow: Blow| {
+        let (what, word) = if blow == Blow::Stop { ("stop", STOPS) } else { ("kill", KILLS) };
+        let is_reached = operation.strike(&survey, at, blow).map_err(replay(what, at))?;
+        count(if is_reached { word } else { MISSED }, 1);
+        Ok::<_, String>(())
+    };
+    // One that is not killed does what the scene expects of it, and says so.
+    strike(survey.instructions, Blow::Stop)?;
     if plan.kills {
-        for &at in &points {
-            operation.strike(&survey, at, Blow::Kill).map_err(replay("kill", at))?;
-            count(KILLS, 1);
-        }
-        for &at in survey.asleep.iter().filter(|&&at| plan.at.is_none_or(|only| only == at)) {
-            operation.strike(&survey, at, Blow::KillAsleep).map_err(replay("kill", at))?;
-            count(KILLS, 1);
-        }
+        points.iter().try_for_each(|&at| strike(at, Blow::Kill))?;
+        let asleep = survey.asleep.iter().filter(|&&at| plan.at.is_none_or(|only| only == at));
+        asleep.copied().try_for_each(|at| strike(at, Blow::KillAsleep))?;
     }
     if plan.stops {
-        for &at in &points {
-            operation.strike(&survey, at, Blow::Stop).map_err(replay("stop", at))?;
-            count(STOPS, 1);
-        }
+        points.iter().try_for_each(|&at| strike(at, Blow::Stop))?;
     }
     if plan.recovers && operation.has_recoverer {
         // What a dead victim leaves is the same between two changes.

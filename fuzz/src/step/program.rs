@@ -53,8 +53,11 @@ pub(super) fn run(program: &str, arguments: &Arguments, depth: Depth, given: &[S
     let path = fs::canonicalize(program).map_err(|error| Fault::usage(format!("{program}: {error}")))?;
     let (function, name) = find(&path, symbol)?;
     let hits: u32 = arguments.value("--hits")?.unwrap_or(1);
+    if hits == 0 {
+        return Err(Fault::usage("--hits 0: the first time that the function is entered is 1"));
+    }
     let check = arguments.text("--check");
-    let program = Program { path, arguments: given, function, name, hits: hits.max(1), check };
+    let program = Program { path, arguments: given, function, name, hits, check };
     let began = Instant::now();
     let wrong = |what: String| Fault::Other(format!("{}: {what}", program.name));
     let survey = program.survey().map_err(wrong)?;
@@ -131,9 +134,12 @@ impl Program<'_> {
         let text = |error: io::Error| error.to_string();
         let mut command = Command::new(&self.path);
         command.args(self.arguments);
-        // SAFETY: two calls to the kernel, which a forked child may make.
+        // SAFETY: three calls to the kernel, which a forked child may make.
         unsafe {
             command.pre_exec(|| {
+                // Whoever loses its tracer ends with it.
+                let kill = Some(rustix::process::Signal::KILL);
+                rustix::process::set_parent_process_death_signal(kill)?;
                 // The same addresses each time.
                 personality::set(Persona::ADDR_NO_RANDOMIZE)?;
                 Ok(ptrace::traceme()?)

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   0  the operation's answer: 0 none yet, else 1 + how many messages      4  ended in order, as the partner was told
-//!   1  messages sent for certain before the operation                      5  the watcher woke
+//!   1  messages sent for certain before the operation                      5  watchers that woke
 //!   2  messages that the partner may deal with                             6  the partner is there
 //!   3  deaths that the partner was told of                                 7  bytes of the text
 //!   8  text: what is wrong, by whoever found it first                      136  numbers received, their count first
@@ -21,7 +21,8 @@ pub(crate) const SENT: usize = 1;
 pub(crate) const MAY: usize = 2;
 pub(crate) const DEATHS: usize = 3;
 pub(crate) const CLOSED: usize = 4;
-pub(crate) const WATCHED: usize = 5;
+/// Watchers that found another word at the victim's life word.
+pub(crate) const WOKEN: usize = 5;
 pub(crate) const READY: usize = 6;
 pub(crate) const RECOVERED: usize = 1023;
 const TEXT_LEN: usize = 7;

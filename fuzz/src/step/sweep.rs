@@ -133,8 +133,8 @@ impl Operation {
         Ok(survey)
     }
 
-    /// Strikes at a point.
-    pub(crate) fn strike(&self, survey: &Survey, point: u32, blow: Blow) -> Result<(), String> {
+    /// Strikes at a point. Says whether it was reached: the victim's way may be another one than that of the survey.
+    pub(crate) fn strike(&self, survey: &Survey, point: u32, blow: Blow) -> Result<bool, String> {
         let mut stage = (self.set)()?;
         let mut victim = start(|| stage.victim(), &*stage)?;
         stage.ready(victim.process())?;
@@ -149,7 +149,7 @@ impl Operation {
             Blow::Stop => stop(&mut victim, &mut *stage, survey.end),
         };
         let done = done.and_then(|()| stage.wrong().map_or(Ok(()), Err));
-        done.map_err(|wrong| match place.and_then(line) {
+        done.map(|()| !moment.is_over).map_err(|wrong| match place.and_then(line) {
             Some(line) => format!("{}\n    before {line}", at(moment, &wrong)),
             None => at(moment, &wrong),
         })

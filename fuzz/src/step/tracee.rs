@@ -129,12 +129,15 @@ impl Tracee {
         self.settle()
     }
 
-    /// Waits until the instruction that was begun is done, or sleeps in the kernel.
+    /// Waits until the instruction that was begun is done, or sleeps in the kernel. A signal that comes instead is handed on.
     pub(crate) fn settle(&mut self) -> io::Result<Step> {
-        Ok(match self.wait(false)? {
-            Step::Done if self.is_at_breakpoint() => Step::Marked,
-            step => step,
-        })
+        loop {
+            match self.wait(false)? {
+                Step::Done if self.is_at_breakpoint() => return Ok(Step::Marked),
+                Step::Done if !self.is_at_trap() => ptrace::step(self.process, self.signal())?,
+                step => return Ok(step),
+            }
+        }
     }
 
     /// Waits for a stop. One that sleeps at a futex is said to; one that is busy, or sleeps at something that ends by itself,

@@ -9,7 +9,7 @@
 
 use super::parties::{owner_of, text, watch};
 use crate::actor::Actor;
-use crate::step::scene::{Notes, WATCHED};
+use crate::step::scene::{Notes, WOKEN};
 use crate::step::sweep::{Moment, Operation, Stage};
 use crate::step::tracee::{LIMIT, mark};
 use nix::unistd::Pid;
@@ -177,11 +177,14 @@ impl RowStage {
         if let Some(owner) = owner_of(&region, victim)? {
             return Err(format!("{owner:?} of the dead is {:?}", region.standing(owner)));
         }
+        // What the dead one's rows say of it still stands there.
+        let rows = region.participants().map_err(text)?;
+        let dead = rows.iter().filter(|row| row.process == victim.as_raw() as u32).map(|row| row.owner);
+        let dead: Vec<Owner> = dead.chain(Owner::from_bits(self.notes.get(OWNER))).collect();
         let first: Arc<Participant> = region.participant().map_err(text)?;
         let second: Rc<Participant> = region.thread_participant().map_err(text)?;
-        let noted = Owner::from_bits(self.notes.get(OWNER));
         if first.owner() == second.owner()
-            || noted.is_some_and(|dead| [first.owner(), second.owner()].contains(&dead))
+            || [first.owner(), second.owner()].iter().any(|owner| dead.contains(owner))
         {
             return Err("an owner is named twice".to_owned());
         }
@@ -235,7 +238,7 @@ impl Stage for RowStage {
     fn while_stopped(&mut self) -> Result<(), String> {
         let victim = self.victim.ok_or("no victim")?;
         let has_row = matches!(self.verb, Verb::Claim) && self.watchers > 0;
-        if has_row && self.notes.get(WATCHED) > 0 {
+        if has_row && self.notes.get(WOKEN) > 0 {
             return Err("somebody was told of its death".to_owned());
         }
         self.notes.let_live("a visitor", || {

@@ -1,7 +1,7 @@
 //! Who else takes part beside the victim: whoever waits on the other side, watches, visits while it is stopped, or comes
 //! after its death.
 
-use crate::step::scene::{CLOSED, DEATHS, MAY, Notes, READY, SENT, WATCHED};
+use crate::step::scene::{CLOSED, DEATHS, MAY, Notes, READY, SENT, WOKEN};
 use crate::step::tracee::LIMIT;
 use crate::subject::{Answer, Kind, Receives, Said, Sends, Side};
 use core::fmt::Display;
@@ -94,11 +94,14 @@ impl<K: Kind> Party<K> {
                 Said::Done => {}
                 Said::PeerDead => {
                     notes.add(DEATHS, 1);
-                    if rx.try_recv(&mut numbers).said == Said::PeerDead {
+                    let again = rx.try_recv(&mut numbers).said;
+                    if again == Said::PeerDead {
                         return Err("a death is told twice".to_owned());
                     }
                     if !goes_on {
-                        return Ok(());
+                        let is_behind = again == Said::Done;
+                        let wrong = || Err("a message came behind the death".to_owned());
+                        return if is_behind { wrong() } else { Ok(()) };
                     }
                 }
                 Said::Closed => {
@@ -213,8 +216,14 @@ impl<K: Kind> Party<K> {
         if is_to_be_told.is_some_and(|is_to_be| is_to_be != (ended == Said::PeerDead)) {
             return Err(format!("after the last message, a successor was told {ended:?}"));
         }
-        if ended == Said::PeerDead && self.receive_all(&mut rx, false)? == Said::PeerDead {
-            return Err("a death is told twice".to_owned());
+        if ended == Said::PeerDead {
+            let received = self.notes.numbers().len();
+            if self.receive_all(&mut rx, false)? == Said::PeerDead {
+                return Err("a death is told twice".to_owned());
+            }
+            if self.notes.numbers().len() > received {
+                return Err("a message came behind the death".to_owned());
+            }
         }
         let mut tx = K::Tx::attach(&region).map_err(text)?;
         if !tx.has_peer() || !rx.has_peer() {
@@ -245,11 +254,10 @@ pub(super) fn watch(region: &Region, notes: &Notes, victim: Pid) -> Result<(), S
             return Err("nobody woke the watcher".to_owned());
         }
     }
+    notes.add(WOKEN, 1);
     // The kernel wakes one.
     kernel::wake(life.word);
-    notes.until("the victim is gone", LIMIT, || region.standing(owner) == Ok(Standing::Gone))?;
-    notes.add(WATCHED, 1);
-    Ok(())
+    notes.until("the victim is gone", LIMIT, || region.standing(owner) == Ok(Standing::Gone))
 }
 
 /// Whose row says that it is this process's, and is not known to be gone.

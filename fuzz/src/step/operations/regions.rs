@@ -4,7 +4,8 @@
 //!   scene   bare: nothing is there      kept: a third party has the region all the while
 //!           leftover: a dead party left it      awaited: somebody waits for it to be made
 //!   victim  ── mark ── the verb ── mark ──▶ leaves
-//!   after   one region for all who meet, whole; no party has lost its name; the name goes with the last
+//!   after   one region for all who meet, whole; no party has lost its name; the name goes with the last; what the verb said
+//!           that it did is so. A region without a place leaves nothing to look at, but for a segment of the application's
 //! ```
 
 mod place;
@@ -66,6 +67,8 @@ const THIRD: usize = 1002;
 const VISITOR: usize = 1004;
 /// How the victim's verb ended: 1 it did, 2 it said that it could not.
 const ENDED: usize = 1006;
+/// The victim was not killed, and has left.
+const LEFT: usize = 1008;
 /// Whoever waited has it.
 const CAME: usize = 1007;
 
@@ -270,6 +273,14 @@ impl RegionStage {
             return self.after_placeless();
         }
         let notes = self.notes.clone();
+        let is_done = notes.get(ENDED) == 1 && self.visitor.is_none();
+        let takes_away = match self.scene {
+            Scene::Leftover => matches!(self.verb, Verb::Unlink | Verb::RemoveLeftovers),
+            _ => self.verb == Verb::Unlink,
+        };
+        if is_done && takes_away && self.place.path().exists() {
+            return Err("it said that it took the name away".to_owned());
+        }
         if self.scene == Scene::Kept {
             notes.let_live("a looker", || self.keeps_its_name(THIRD, "the third party"))?;
         }
@@ -290,13 +301,18 @@ impl RegionStage {
         }
         let name = self.segment();
         self.notes.let_live("a guest", || {
-            // Whoever owned it may have taken the name away before it died.
-            let Ok(segment) = ShmemConf::new().os_id(&name).open() else { return Ok(()) };
+            // An owner that leaves takes it away.
+            let is_ready = self.notes.get(ENDED) == 1 && self.notes.get(LEFT) == 0;
+            let segment = match ShmemConf::new().os_id(&name).open() {
+                Ok(segment) => segment,
+                Err(error) if is_ready => return Err(format!("a segment that was ready: {error}")),
+                Err(_) => return Ok(()),
+            };
             match Region::adopt(segment, &blueprint(), Duration::ZERO) {
                 Ok(region) if region.geometry().kind == blueprint().expected().kind => Ok(()),
                 Ok(_) => Err("a guest found another region".to_owned()),
                 Err(CreateError::Open(error))
-                    if *error == OpenError::TimedOut && self.verb == Verb::Adopt =>
+                    if *error == OpenError::TimedOut && self.verb == Verb::Adopt && !is_ready =>
                 {
                     Ok(())
                 }
@@ -357,6 +373,7 @@ impl Stage for RegionStage {
     }
 
     fn after_all(&mut self) -> Result<(), String> {
+        self.notes.set(LEFT, 1);
         if self.visitor.is_some() {
             let notes = self.notes.clone();
             notes.let_live("a looker", || self.keeps_its_name(VISITOR, "the visitor"))?;

@@ -17,7 +17,7 @@ mod victim;
 
 use super::parties::{Party, is_done, not_wrong, text};
 use crate::actor::Actor;
-use crate::step::scene::{DEATHS, MAY, Notes, READY, RECOVERED, SENT, WATCHED};
+use crate::step::scene::{DEATHS, MAY, Notes, READY, RECOVERED, SENT, WOKEN};
 use crate::step::sweep::{Moment, Operation, Stage};
 use crate::step::tracee::{LIMIT, mark};
 use crate::subject::{Kind, Lines, Mirrored, Padded, Receives, Sends, Side, Slots};
@@ -237,8 +237,8 @@ impl<K: Kind> Stage for RingStage<K> {
         Ok(())
     }
 
-    fn after_death(&mut self, moment: Moment) -> Result<(), String> {
-        self.after(moment, None)
+    fn after_death(&mut self, _: Moment) -> Result<(), String> {
+        self.after(false)
     }
 
     fn while_stopped(&mut self) -> Result<(), String> {
@@ -247,7 +247,7 @@ impl<K: Kind> Stage for RingStage<K> {
         let has_part = !plan.makes_part() && !plan.ends_part();
         let is_alone = self.partner.is_none();
         self.notes.let_live("a visitor", || party.visit(victim, plan.is_producer(), has_part, is_alone))?;
-        if self.notes.get(DEATHS) > 0 || self.notes.get(WATCHED) > 0 && has_part {
+        if self.notes.get(DEATHS) > 0 || self.notes.get(WOKEN) > 0 && has_part {
             return Err("somebody was told of its death".to_owned());
         }
         self.notes.set(MAY, u64::MAX);
@@ -279,10 +279,11 @@ impl<K: Kind> Stage for RingStage<K> {
             mark();
             let done = if plan.is_producer() {
                 let answer = K::Tx::attach(&region).map(|mut tx| tx.try_send(BY_RECOVERER));
+                notes.set(RECOVERED, 2);
                 answer.map_err(text).and_then(|answer| is_done(&answer, "the recoverer sends"))
             } else {
                 let answer = K::Rx::attach(&region).map(|mut rx| rx.try_recv(&mut numbers));
-                notes.set(RECOVERED, numbers.len() as u64);
+                notes.set(RECOVERED, 1 + numbers.len() as u64);
                 answer.map_err(text).and_then(|answer| not_wrong(&answer, "the recoverer receives"))
             };
             if let Err(wrong) = done {
@@ -293,8 +294,8 @@ impl<K: Kind> Stage for RingStage<K> {
         })
     }
 
-    fn after_second_death(&mut self, victim: Moment, recoverer: Moment) -> Result<(), String> {
-        self.after(victim, Some(recoverer))
+    fn after_second_death(&mut self, _: Moment, _: Moment) -> Result<(), String> {
+        self.after(true)
     }
 
     fn wrong(&self) -> Option<String> {

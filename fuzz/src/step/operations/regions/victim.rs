@@ -16,9 +16,7 @@ use std::time::Duration;
 impl RegionStage {
     pub(super) fn play(&self) -> Result<(), String> {
         // What the verb gave, if it gave a region, is dropped when the verb is over.
-        let answer = self.act();
-        self.notes.set(ENDED, if answer.is_ok() { 1 } else { 2 });
-        match answer {
+        match self.act() {
             Err(why) if !self.may_fail() => Err(format!("{:?}: {why}", self.verb)),
             _ => Ok(()),
         }
@@ -40,7 +38,7 @@ impl RegionStage {
             Verb::RemoveLeftovers => self.does(remove_leftovers),
             Verb::Leave => {
                 let held = place.open_or_create().map_err(text)?;
-                self.marked(|| drop(held));
+                self.marked(|| Ok::<_, String>(drop(held)))?;
                 Ok(None)
             }
             Verb::Publish => {
@@ -81,11 +79,11 @@ impl RegionStage {
         }
     }
 
-    /// The verb between its marks.
-    fn marked<R>(&self, verb: impl FnOnce() -> R) -> R {
+    /// The verb between its marks. What it came to is noted before the second one.
+    fn marked<R, E>(&self, verb: impl FnOnce() -> Result<R, E>) -> Result<R, E> {
         mark();
         let answer = verb();
-        self.notes.answered(0);
+        self.notes.set(ENDED, if answer.is_ok() { 1 } else { 2 });
         mark();
         answer
     }
@@ -107,13 +105,15 @@ impl RegionStage {
 
     /// May the verb say that it cannot?
     fn may_fail(&self) -> bool {
+        // While it was stopped, a visitor may have made what is not to be there, or removed what is.
+        let is_visited = self.notes.get(VISITOR) > 0;
         match (self.verb, self.scene) {
-            // What is there cannot be made, and what is not cannot be opened. While it was stopped, another may have made it.
-            (Verb::Create | Verb::Publish, _) => true,
+            // What is there cannot be made, and what is not cannot be opened.
+            (Verb::Create | Verb::Publish, Scene::Kept) => true,
             (Verb::Open, Scene::Bare | Scene::Leftover) => true,
-            // Somebody else has unlinked it, or removed the leftover.
-            (Verb::Unlink, _) => true,
-            _ => self.notes.get(VISITOR) > 0 && !matches!(self.verb, Verb::OpenOrCreate | Verb::Open),
+            // A leftover is nothing that could be unlinked, once the next one has met it.
+            (Verb::OpenOrCreate | Verb::Open, _) => false,
+            _ => is_visited,
         }
     }
 }

@@ -2,18 +2,18 @@
 
 use super::super::parties::is_done;
 use super::{Act, BY_RECOVERER, MANY, RingStage};
-use crate::step::scene::{CLOSED, DEATHS, MAY, RECOVERED, SENT, WATCHED};
-use crate::step::sweep::Moment;
+use crate::step::scene::{CLOSED, DEATHS, MAY, RECOVERED, SENT};
 use crate::step::tracee::LIMIT;
 use crate::subject::{Kind, Parts, Receives, Sends};
 use std::time::Duration;
 
 impl<K: Kind> RingStage<K> {
-    /// Did a victim that died at this moment have a part for certain, or for certain none?
-    fn had_part(&self, moment: Moment) -> Option<bool> {
+    /// Did a victim that died have a part for certain, or for certain none?
+    fn had_part(&self) -> Option<bool> {
+        let has_answered = self.notes.answer().is_some();
         match () {
-            () if self.plan.makes_part() => moment.is_over.then_some(true),
-            () if self.plan.ends_part() => moment.is_over.then_some(false),
+            () if self.plan.makes_part() => has_answered.then_some(true),
+            () if self.plan.ends_part() => has_answered.then_some(false),
             () => Some(true),
         }
     }
@@ -40,19 +40,20 @@ impl<K: Kind> RingStage<K> {
         match parts {
             Parts::None => count == 0,
             // How many are there, and fit into what they are received into, is no matter of the verb.
-            Parts::Whole | Parts::Prefix if is_many && !is_producer => true,
+            Parts::Whole | Parts::Prefix if is_many && !is_producer => count <= MANY * K::TIMES,
             Parts::Whole => count == 0 || count == if is_many { MANY } else { 1 },
             Parts::Prefix => count <= if is_many { MANY } else { 1 },
         }
     }
 
-    pub(super) fn after(&mut self, moment: Moment, recoverer: Option<Moment>) -> Result<(), String> {
+    pub(super) fn after(&mut self, has_recoverer: bool) -> Result<(), String> {
         self.notes.set(MAY, u64::MAX);
         if self.plan.makes_part() && self.partner.is_some() {
             // It may have had no part; then nobody is told.
-            let limit = if moment.is_over { LIMIT } else { Duration::from_millis(30) };
+            let is_due = self.notes.answer().is_some() && !has_recoverer;
+            let limit = if is_due { LIMIT } else { Duration::from_millis(30) };
             let told = self.notes.until("the death is told", limit, || self.notes.get(DEATHS) > 0);
-            if moment.is_over {
+            if is_due {
                 told?;
             }
         } else if let Some(partner) = &mut self.partner {
@@ -60,10 +61,9 @@ impl<K: Kind> RingStage<K> {
         }
         if let Some(watcher) = &mut self.watcher {
             self.notes.ends_well("the watcher", watcher)?;
-            self.notes.get(WATCHED).checked_sub(1).ok_or("the watcher saw no end")?;
         }
         let (party, plan) = (&self.party, self.plan);
-        let had_part = if recoverer.is_some() { None } else { self.had_part(moment) };
+        let had_part = if has_recoverer { None } else { self.had_part() };
         let waits_on = self.plan.makes_part() && self.partner.is_some();
         if plan.is_producer() && waits_on {
             self.notes.let_live("the successor", || {
@@ -79,13 +79,13 @@ impl<K: Kind> RingStage<K> {
         if let Some(partner) = self.partner.as_mut().filter(|_| waits_on) {
             self.notes.ends_well("the partner", partner)?;
         }
-        self.deaths_add_up(moment)?;
-        self.account(recoverer)
+        self.deaths_add_up()?;
+        self.account(has_recoverer)
     }
 
-    fn deaths_add_up(&self, moment: Moment) -> Result<(), String> {
+    fn deaths_add_up(&self) -> Result<(), String> {
         let (deaths, closed) = (self.notes.get(DEATHS), self.notes.get(CLOSED));
-        let is_right = match self.had_part(moment) {
+        let is_right = match self.had_part() {
             _ if self.partner.is_none() => true,
             Some(true) => deaths == 1,
             Some(false) => deaths == 0 && closed == 1,
@@ -96,15 +96,17 @@ impl<K: Kind> RingStage<K> {
     }
 
     /// Everything that was received is what was sent, in order, but for what the dead were just dealing with.
-    fn account(&self, recoverer: Option<Moment>) -> Result<(), String> {
+    fn account(&self, has_recoverer: bool) -> Result<(), String> {
         let (sent, mut numbers) = (self.notes.get(SENT), self.notes.numbers());
+        // What the recoverer did for certain: 1 + how many messages, once it has answered.
+        let recovered = self.notes.get(RECOVERED).checked_sub(1);
         let wrong = |what: &str| Err(format!("{what}: {sent} sent before, then received {numbers:?}"));
         if self.plan.is_producer() {
             let is_recovered = numbers.last() == Some(&BY_RECOVERER);
-            if recoverer.is_some_and(|moment| moment.is_over) && !is_recovered {
+            if recovered.is_some() && !is_recovered {
                 return wrong("what the recoverer sent is missing");
             }
-            numbers.pop_if(|last| *last == BY_RECOVERER && recoverer.is_some());
+            numbers.pop_if(|last| *last == BY_RECOVERER && has_recoverer);
             let wrong = |what: &str| Err(format!("{what}: {sent} sent before, then received {numbers:?}"));
             if numbers.iter().copied().ne(0..numbers.len() as u64) {
                 return wrong("out of order, doubled or lost");
@@ -116,12 +118,10 @@ impl<K: Kind> RingStage<K> {
         if numbers.iter().copied().ne(first..sent) {
             return wrong("out of order, doubled or lost");
         }
-        let by_recoverer = self.notes.get(RECOVERED);
         let may = |taken: u64| first.checked_sub(taken).is_some_and(|dealt| self.may_have_dealt(dealt));
-        let is_right = match recoverer {
-            None => may(0),
-            Some(moment) if moment.is_over => may(by_recoverer),
-            Some(_) => may(0) || may(1),
+        let is_right = match recovered {
+            Some(taken) => may(taken),
+            None => may(0) || has_recoverer && may(1),
         };
         if is_right { Ok(()) } else { wrong("not what the verb may take") }
     }
