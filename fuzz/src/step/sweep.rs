@@ -133,12 +133,25 @@ impl Operation {
         Ok(survey)
     }
 
-    /// Strikes at a point. Says whether it was reached: the victim's way may be another one than that of the survey.
+    /// Strikes at a point. Says whether it was reached: who sleeps and is woken may take another way than in the survey. Then the
+    /// point is sought once more, behind as many changes as there were in the survey.
     pub(crate) fn strike(&self, survey: &Survey, point: u32, blow: Blow) -> Result<bool, String> {
+        if self.strike_at(survey, point, blow, false)? {
+            return Ok(true);
+        }
+        self.strike_at(survey, point, blow, true)
+    }
+
+    fn strike_at(&self, survey: &Survey, point: u32, blow: Blow, by_changes: bool) -> Result<bool, String> {
         let mut stage = (self.set)()?;
         let mut victim = start(|| stage.victim(), &*stage)?;
         stage.ready(victim.process())?;
-        let moment = advance(&mut victim, &mut *stage, Some(survey), point, blow == Blow::KillAsleep)?;
+        let moment = if by_changes {
+            let changes = survey.changes.iter().filter(|&&at| at <= point).count();
+            advance_by_changes(&mut victim, &mut *stage, changes)?
+        } else {
+            advance(&mut victim, &mut *stage, Some(survey), point, blow == Blow::KillAsleep)?
+        };
         // Where it sleeps there is no instruction to ask for.
         let place = victim.at().ok();
         let done = match blow {
@@ -300,6 +313,23 @@ fn advance(
             Step::Marked => return Ok(Moment { at, is_over: true }),
             Step::Done | Step::Asleep => {}
         }
+    }
+    Ok(Moment { at, is_over: false })
+}
+
+/// Goes on until so many changes have been seen, or to the second mark if that comes first.
+fn advance_by_changes(tracee: &mut Tracee, stage: &mut dyn Stage, changes: usize) -> Result<Moment, String> {
+    let io = |error: std::io::Error| error.to_string();
+    let mut outside = Outside::of(tracee.process()).map_err(io)?;
+    let (mut at, mut seen) = (0, 0);
+    while seen < changes {
+        let is_call = tracee.is_at_call().map_err(io)?;
+        match next(tracee, stage, || ())? {
+            Step::Done | Step::Asleep => at += 1,
+            Step::Marked => return Ok(Moment { at, is_over: true }),
+            Step::Ended(ending) => return Err(ended(stage, ending)),
+        }
+        seen += usize::from(outside.changed(is_call).map_err(io)? || is_call);
     }
     Ok(Moment { at, is_over: false })
 }
