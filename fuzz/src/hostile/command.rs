@@ -97,7 +97,7 @@ fn named(name: &str) -> Result<&'static Target, Fault> {
     target(name).ok_or_else(|| Fault::usage(format!("there is no target {name:?}: there are {}", names())))
 }
 
-/// The folder of inputs that a target is known to have use for.
+/// The folder of inputs that a target is known to have use for; cargo-fuzz puts there what it learns.
 pub(super) fn seeds(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(name)
 }

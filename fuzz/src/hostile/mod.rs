@@ -39,6 +39,10 @@ use std::process::ExitCode;
 pub use chance::input;
 pub(crate) use command::verb;
 
+// What libFuzzer drives is what users run.
+#[cfg(fuzzing)]
+const _: () = assert!(!ringway_shm::primitive::HAS_HOOKS);
+
 /// Who wants to know of each call that a victim makes.
 pub trait Watch {
     /// A call begins.

@@ -115,11 +115,12 @@ pub(super) fn run(target: &Target, plan: &Plan) -> Outcome {
     Ok(false)
 }
 
-/// The inputs that are known from the start.
+/// The inputs that are known from the start: those with the short names. What cargo-fuzz has learned here lies beside them.
 pub(super) fn known(name: &str) -> Result<Vec<Vec<u8>>, Fault> {
     let folder = super::command::seeds(name);
     let Ok(entries) = fs::read_dir(&folder) else { return Ok(Vec::new()) };
     let mut paths = entries.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<Vec<_>>>()?;
+    paths.retain(|path| path.file_name().is_some_and(|name| name.len() == 2));
     // The input of a number follows from them in this order.
     paths.sort();
     let read = |path: &PathBuf| fs::read(path).map_err(|error| Fault::from(at(path, &error)));

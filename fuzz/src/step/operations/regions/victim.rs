@@ -38,7 +38,10 @@ impl RegionStage {
             Verb::RemoveLeftovers => self.does(remove_leftovers),
             Verb::Leave => {
                 let held = place.open_or_create().map_err(text)?;
-                self.marked(|| Ok::<_, String>(drop(held)))?;
+                self.marked(|| {
+                    drop(held);
+                    Ok::<_, String>(())
+                })?;
                 Ok(None)
             }
             Verb::Publish => {
