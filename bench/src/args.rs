@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::case::Case;
-use crate::measure::Seat;
+use crate::plan::case::Case;
+use crate::stage::measure::Seat;
 
 /// Measures Ringway beside the kernel's channels, another ring, and the machine's own limits.
 ///

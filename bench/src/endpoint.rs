@@ -1,8 +1,8 @@
 //! What a system has to offer to be measured: how its two ends come to be, and how they move messages.
 //!
-//! All verbs block and give up by `Err`. They block by polling (see [`wait`](crate::wait)), or, where the [`Shape`] says
+//! All verbs block and give up by `Err`. They block by polling (see [`wait`](crate::stage::wait)), or, where the [`Shape`] says
 //! so, by sleeping in the kernel: until the deadline at most, or in a system call that a signal ends, which the
-//! [alarm](crate::alarm) sends then. They are called in loops that are compiled for each system by itself, so mark them
+//! [alarm](crate::stage::alarm) sends then. They are called in loops that are compiled for each system by itself, so mark them
 //! `#[inline]`.
 
 use std::io;
@@ -10,7 +10,7 @@ use std::os::fd::OwnedFd;
 
 use rustix::process::Pid;
 
-use crate::wait::{Deadline, Halt};
+use crate::stage::wait::{Deadline, Halt};
 
 /// What a channel is about to carry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +63,7 @@ pub(crate) trait Caller {
     ///
     /// # Errors
     ///
-    /// As [`Wait::poll`](crate::wait::Wait::poll), or the channel's own failure.
+    /// As [`Wait::poll`](crate::stage::wait::Wait::poll), or the channel's own failure.
     fn send(&mut self, message: &[u8; 64], deadline: &Deadline<'_>) -> Result<(), Halt>;
 
     /// Receives one message.

@@ -24,46 +24,27 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::args::{Arguments, PeerArguments, Role};
-use crate::clock::Clock;
-use crate::load::Load;
-use crate::measure::Stage;
-use crate::place::{Machine, Placement};
-use crate::progress::Progress;
-use crate::schedule::Schedule;
+use crate::plan::progress::Progress;
+use crate::plan::schedule::Schedule;
+use crate::stage::clock::Clock;
+use crate::stage::load::Load;
+use crate::stage::measure::Stage;
+use crate::stage::place::{Machine, Placement};
 
-mod alarm;
 mod args;
-mod blocked;
-mod boxes;
-mod case;
-mod clock;
-mod control;
-mod death;
 mod endpoint;
-mod futex;
-mod held;
-mod json;
-mod load;
-mod measure;
-mod message;
-mod peer;
-mod place;
-mod progress;
-mod sample;
-mod schedule;
-mod shared;
-mod sleeping;
-mod summary;
+mod memory;
+mod plan;
+mod report;
+mod stage;
 mod systems;
-mod table;
-mod wait;
 mod work;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = match &arguments.role {
         Some(Role::Peer(peer)) => follow(peer).map(|()| true),
-        Some(Role::Burner(burner)) => measure::run_burner(burner).map(|()| true),
+        Some(Role::Burner(burner)) => stage::measure::run_burner(burner).map(|()| true),
         None => lead(&arguments),
     };
     match outcome {
@@ -79,32 +60,32 @@ fn main() -> ExitCode {
 
 /// Takes all samples, reports them, and says whether every check held.
 fn lead(arguments: &Arguments) -> io::Result<bool> {
-    let entries = schedule::entries(&systems::all(), &arguments.only);
+    let entries = plan::schedule::entries(&systems::all(), &arguments.only);
     if entries.is_empty() {
         return Err(io::Error::other("no row contains the text after --only"));
     }
-    let file = arguments.json.as_deref().map(json::create).transpose()?;
+    let file = arguments.json.as_deref().map(report::json::create).transpose()?;
     let executable = env::current_exe()?;
     let machine = Machine::read();
     let mut placement = Placement::find();
-    if place::pin(placement.producer()).is_err() {
+    if stage::place::pin(placement.producer()).is_err() {
         placement = Placement::Shared;
     }
     let clock = Clock::new(machine.has_steady_counter);
     let schedule = Schedule::new(&entries, arguments.quick);
     let mut output = io::stdout().lock();
-    table::print_facts(&mut output, &machine, placement, &clock, schedule)?;
+    report::table::print_facts(&mut output, &machine, placement, &clock, schedule)?;
     output.flush()?;
 
     let stage = Stage { executable: &executable, placement, lengths: schedule.flow.lengths, clock: &clock };
     let mut progress = Progress::new(schedule.samples(&entries));
     let earlier = Load::now(placement);
-    let rows = schedule::run(&entries, schedule, stage, &mut progress);
+    let rows = plan::schedule::run(&entries, schedule, stage, &mut progress);
     let load = Load::now(placement).since(earlier);
-    table::print(&mut output, &rows, load)?;
+    report::table::print(&mut output, &rows, load)?;
     output.flush()?;
     if let Some(file) = file {
-        json::write(file, &rows)?;
+        report::json::write(file, &rows)?;
     }
     Ok(rows.iter().all(|row| row.samples.is_ok()))
 }
@@ -112,7 +93,7 @@ fn lead(arguments: &Arguments) -> io::Result<bool> {
 /// Takes part in one sample.
 fn follow(arguments: &PeerArguments) -> io::Result<()> {
     let system = systems::all().into_iter().find(|system| system.name == arguments.system);
-    let case = case::Case::find(&arguments.case);
+    let case = plan::case::Case::find(&arguments.case);
     let job = system.zip(case).and_then(|(system, case)| system.job(case));
-    measure::run_peer(arguments, job)
+    stage::measure::run_peer(arguments, job)
 }

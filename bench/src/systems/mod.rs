@@ -25,41 +25,36 @@
 use std::io;
 use std::os::fd::OwnedFd;
 
-use crate::blocked;
-use crate::case::Case;
-use crate::death;
 use crate::endpoint::{
     Caller, Channel, Mourner, RecordConsumer, RecordProducer, SlotConsumer, SlotProducer, ThreadChannel,
 };
-use crate::held;
-use crate::measure::{self, Job};
-use crate::sleeping::SleepingTrips;
-use crate::work::{MessageTrips, RecordBatches, Records, SlotBatches, Slots, Work};
+use crate::plan::case::Case;
+use crate::stage::measure::{self, Job};
+use crate::work::Work;
+use crate::work::blocked;
+use crate::work::death;
+use crate::work::flows::{RecordBatches, Records, SlotBatches, Slots};
+use crate::work::held;
+use crate::work::sleeping::SleepingTrips;
+use crate::work::trips::MessageTrips;
 
-mod bells;
-mod copy;
-pub(crate) mod line;
-mod mailbox;
-mod pidfd;
-mod pipe;
+mod crates;
+pub(crate) mod floor;
+mod kernel;
 mod ringway;
-mod robust;
-mod rtrb;
-mod stream;
-mod unix_socket;
 
 /// All systems, in the order of the report: the floors first.
 pub(crate) fn all() -> Vec<System> {
-    let mut systems = vec![line::system()];
-    systems.extend(mailbox::systems());
-    systems.extend(copy::systems());
-    systems.extend(bells::systems());
-    systems.push(robust::system());
+    let mut systems = vec![floor::line::system()];
+    systems.extend(floor::mailbox::systems());
+    systems.extend(floor::copy::systems());
+    systems.extend(floor::bells::systems());
+    systems.push(floor::robust::system());
     systems.extend(ringway::systems());
-    systems.push(rtrb::system());
-    systems.push(pidfd::system());
-    systems.push(pipe::system());
-    systems.extend(unix_socket::systems());
+    systems.push(crates::rtrb::system());
+    systems.push(kernel::pidfd::system());
+    systems.push(kernel::pipe::system());
+    systems.extend(kernel::unix_socket::systems());
     systems
 }
 

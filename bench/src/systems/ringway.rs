@@ -15,7 +15,7 @@ use super::{System, sole};
 use crate::endpoint::{
     Caller, Channel, Mourner, RecordConsumer, RecordProducer, Shape, SlotConsumer, SlotProducer,
 };
-use crate::wait::{Deadline, Halt};
+use crate::stage::wait::{Deadline, Halt};
 
 /// Slots of the ring of 8-byte messages: 256 KiB, as its rival in this case has.
 const SLOTS: u64 = 1 << 15;

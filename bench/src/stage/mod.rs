@@ -1,0 +1,11 @@
+//! Who takes part in a sample, where they run, how they meet, wait and end, and what else the machine did meanwhile.
+
+pub(crate) mod alarm;
+pub(crate) mod clock;
+pub(crate) mod control;
+pub(crate) mod load;
+pub(crate) mod measure;
+pub(crate) mod peer;
+pub(crate) mod place;
+pub(crate) mod sample;
+pub(crate) mod wait;

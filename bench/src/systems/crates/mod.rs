@@ -1,0 +1,3 @@
+//! Libraries for Rust.
+
+pub(crate) mod rtrb;

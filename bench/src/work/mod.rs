@@ -1,0 +1,34 @@
+//! The loops that are timed, compiled for each system by itself.
+//!
+//! Each loop runs for a number of messages that is fixed beforehand and never looks at the clock, save that a round
+//! trip is timed. The near party fills what it sends, the far party verifies it (in a round trip both do both).
+
+use crate::stage::clock::Clock;
+use crate::stage::wait::{Deadline, Halt};
+
+pub(crate) mod blocked;
+pub(crate) mod death;
+pub(crate) mod flows;
+pub(crate) mod held;
+pub(crate) mod sleeping;
+pub(crate) mod trips;
+
+/// One run of a loop.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Run<'a> {
+    /// The number of the first message or round trip.
+    pub first: u64,
+    /// How many there are.
+    pub count: u64,
+    /// Until when.
+    pub deadline: &'a Deadline<'a>,
+}
+
+/// The two loops of a case, for ends of the types `Near` and `Far`.
+pub(crate) trait Work<Near, Far> {
+    /// The measuring party's. Where round trips are timed, `ticks` has one element per round trip.
+    fn near(near: &mut Near, run: Run<'_>, clock: &Clock, ticks: &mut [u32]) -> Result<(), Halt>;
+
+    /// The peer's.
+    fn far(far: &mut Far, run: Run<'_>) -> Result<(), Halt>;
+}
