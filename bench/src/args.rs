@@ -40,6 +40,18 @@ pub(crate) struct Arguments {
     #[arg(long)]
     pub quick: bool,
 
+    /// Takes N samples of each row
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub rounds: Option<u32>,
+
+    /// Sends N messages a second in the cases of latency that have a rate; given more than once, all of them
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    pub rate: Vec<u32>,
+
+    /// Lists the rows, and the systems that are not measured with the reason, and measures nothing
+    #[arg(long)]
+    pub list: bool,
+
     #[command(subcommand)]
     pub role: Option<Role>,
 }
@@ -61,6 +73,9 @@ pub(crate) struct PeerArguments {
     /// The system's name.
     #[arg(long)]
     pub system: String,
+    /// The case's group.
+    #[arg(long)]
+    pub group: String,
     /// The case's title.
     #[arg(long)]
     pub case: String,
@@ -80,6 +95,9 @@ pub(crate) struct BurnerArguments {
 /// What the measuring process says to every process that it starts.
 #[derive(Args, Debug)]
 pub(crate) struct SeatArguments {
+    /// Which of the peers of its sample it is, from 0.
+    #[arg(long, default_value_t = 0)]
+    pub index: usize,
     /// The core to stay on.
     #[arg(long)]
     pub core: Option<usize>,
@@ -98,10 +116,19 @@ pub(crate) struct SeatArguments {
 }
 
 impl PeerArguments {
+    /// The case, if there is one of that title in that group.
+    pub(crate) fn case(&self) -> Option<Case> {
+        Case::find(&self.group, &self.case)
+    }
+
     /// The command line that is read as these arguments, all but the descriptors.
     pub(crate) fn command_line(system: &str, case: Case, seat: Seat) -> Vec<String> {
-        let mut line =
-            vec!["peer".to_owned(), format!("--system={system}"), format!("--case={}", case.title())];
+        let mut line = vec![
+            "peer".to_owned(),
+            format!("--system={system}"),
+            format!("--group={}", case.group()),
+            format!("--case={}", case.title()),
+        ];
         SeatArguments::extend(&mut line, seat);
         line
     }
@@ -120,13 +147,19 @@ impl SeatArguments {
     fn extend(line: &mut Vec<String>, seat: Seat) {
         line.push(format!("--limit-ms={}", seat.limit.as_millis()));
         line.push(format!("--parent={}", std::process::id()));
+        line.push(format!("--index={}", seat.index));
         line.extend(seat.core.map(|core| format!("--core={core}")));
         line.extend(seat.yields.then(|| "--yields".to_owned()));
     }
 
     /// What the process has to know of the stage.
     pub(crate) fn seat(&self) -> Seat {
-        Seat { core: self.core, limit: Duration::from_millis(self.limit_ms), yields: self.yields }
+        Seat {
+            index: self.index,
+            core: self.core,
+            limit: Duration::from_millis(self.limit_ms),
+            yields: self.yields,
+        }
     }
 }
 
@@ -137,12 +170,12 @@ mod tests {
     #[test]
     fn the_peer_reads_what_the_measuring_process_says() {
         let case = Case::Records { length: 1024, batched: true };
-        let seat = Seat { core: Some(3), limit: Duration::from_secs(4), yields: true };
+        let seat = Seat { index: 5, core: Some(3), limit: Duration::from_secs(4), yields: true };
         let mut line = PeerArguments::command_line("mailbox (again)", case, seat);
         line.insert(0, "ringway-bench".to_owned());
         line.extend(["--descriptors".to_owned(), "5,7".to_owned()]);
         let Some(Role::Peer(read)) = Arguments::parse_from(line).role else { panic!("no peer") };
-        assert_eq!((read.system.as_str(), Case::find(&read.case)), ("mailbox (again)", Some(case)));
+        assert_eq!((read.system.as_str(), read.case()), ("mailbox (again)", Some(case)));
         assert_eq!(read.seat.seat(), seat);
         assert_eq!(read.seat.descriptors, [5, 7]);
     }

@@ -24,8 +24,9 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::args::{Arguments, PeerArguments, Role};
+use crate::plan::case::RATES;
 use crate::plan::progress::Progress;
-use crate::plan::schedule::Schedule;
+use crate::plan::schedule::{self, Schedule};
 use crate::stage::clock::Clock;
 use crate::stage::load::Load;
 use crate::stage::measure::Stage;
@@ -60,9 +61,16 @@ fn main() -> ExitCode {
 
 /// Takes all samples, reports them, and says whether every check held.
 fn lead(arguments: &Arguments) -> io::Result<bool> {
-    let entries = plan::schedule::entries(&systems::all(), &arguments.only);
+    let rates = if arguments.rate.is_empty() { &RATES[..] } else { &arguments.rate };
+    let entries = schedule::entries(&systems::all(), &arguments.only, rates);
     if entries.is_empty() {
         return Err(io::Error::other("no row contains the text after --only"));
+    }
+    let schedule = Schedule { is_quick: arguments.quick, rounds: arguments.rounds };
+    let mut output = io::stdout().lock();
+    if arguments.list {
+        report::list::print(&mut output, &entries, schedule, &systems::absent())?;
+        return Ok(true);
     }
     let file = arguments.json.as_deref().map(report::json::create).transpose()?;
     let executable = env::current_exe()?;
@@ -72,15 +80,14 @@ fn lead(arguments: &Arguments) -> io::Result<bool> {
         placement = Placement::Shared;
     }
     let clock = Clock::new(machine.has_steady_counter);
-    let schedule = Schedule::new(&entries, arguments.quick);
-    let mut output = io::stdout().lock();
     report::table::print_facts(&mut output, &machine, placement, &clock, schedule)?;
     output.flush()?;
 
-    let stage = Stage { executable: &executable, placement, lengths: schedule.flow.lengths, clock: &clock };
-    let mut progress = Progress::new(schedule.samples(&entries));
+    let lengths = schedule.rounds(entries[0].case).lengths;
+    let stage = Stage { executable: &executable, placement, lengths, clock: &clock };
+    let mut progress = Progress::new(schedule.planned(&entries));
     let earlier = Load::now(placement);
-    let rows = plan::schedule::run(&entries, schedule, stage, &mut progress);
+    let rows = schedule::run(&entries, schedule, stage, &mut progress);
     let load = Load::now(placement).since(earlier);
     report::table::print(&mut output, &rows, load)?;
     output.flush()?;
@@ -93,7 +100,7 @@ fn lead(arguments: &Arguments) -> io::Result<bool> {
 /// Takes part in one sample.
 fn follow(arguments: &PeerArguments) -> io::Result<()> {
     let system = systems::all().into_iter().find(|system| system.name == arguments.system);
-    let case = plan::case::Case::find(&arguments.case);
+    let case = arguments.case();
     let job = system.zip(case).and_then(|(system, case)| system.job(case));
     stage::measure::run_peer(arguments, job)
 }

@@ -2,50 +2,31 @@
 //!
 //! For each case, for each round, each system takes one sample: a disturbance from outside that lasts longer than a
 //! sample hits all systems of a case, not one. A system that failed once takes no further part in the case.
+//!
+//! A sample during which the hypervisor took the cores away, or before which the bare line took much longer than at
+//! best, was disturbed, and is taken again; a row has only so many spare samples, so that a run ends on a machine that is
+//! always disturbed as well, and the report says how many were taken again.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::plan::case::Case;
+use crate::plan::case::{Case, Limit, Primitive};
 use crate::plan::progress::Progress;
+use crate::stage::load::Load;
 use crate::stage::measure::{Job, Stage};
 use crate::stage::place::Placement;
 use crate::stage::sample::{Lengths, Sample};
 use crate::systems::System;
 
-/// How long all samples take together, about.
-const TOTAL: Duration = Duration::from_secs(40);
-
 /// What a sample takes besides its timed run: starting and ending a peer, the line, the warm-up.
-const OVERHEAD: Duration = Duration::from_millis(20);
-
-/// Rounds of round trips, and how long each times. They are many and short, because two parties that poll fall into a
-/// rhythm that lasts as long as the sample, and not into the same one each time.
-const TRIP_ROUNDS: u32 = 19;
-const TRIP_TIMED: Duration = Duration::from_millis(25);
-
-/// Rounds of flows, and what bounds the time of each.
-const FLOW_ROUNDS: u32 = 5;
-const TIMED_MIN: Duration = Duration::from_millis(40);
-const TIMED_MAX: Duration = Duration::from_millis(120);
-
-/// Rounds of round trips that sleep, and how long each times.
-const WAKEUP_ROUNDS: u32 = 7;
-const WAKEUP_TIMED: Duration = Duration::from_millis(50);
-
-/// Rounds of deaths, and for how long each kills: some dozens of peers, which takes longer on busy cores.
-const DEATH_ROUNDS: u32 = 3;
-const IDLE_TIMED: Duration = Duration::from_millis(150);
-const BUSY_TIMED: Duration = Duration::from_millis(500);
-
-/// Rounds of waiting while nothing comes, and how long each waits.
-const BLOCKED_ROUNDS: u32 = 2;
-const BLOCKED_TIMED: Duration = Duration::from_millis(600);
-
-/// The shortest timed run of a schedule that is late.
-const TIMED_LATE: Duration = Duration::from_millis(10);
+const OVERHEAD: Duration = Duration::from_millis(25);
 
 /// How long a sample may take before it counts as failed.
-const LIMIT: Duration = Duration::from_secs(5);
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// How many times its best round trip the line may take beside a sample, and what share of its cores may be taken away
+/// during it, before it counts as disturbed.
+const LINE_MAX: f64 = 1.5;
+const STOLEN_MAX: f64 = 0.02;
 
 /// One system in one case.
 #[derive(Clone, Debug)]
@@ -69,12 +50,14 @@ pub(crate) struct Row {
     pub placement: String,
     /// One sample per round, or why there are none.
     pub samples: Result<Vec<Sample>, String>,
+    /// Samples that were disturbed, and taken again.
+    pub retaken: u32,
 }
 
-/// The entries that `only` leaves, case by case.
-pub(crate) fn entries(systems: &[System], only: &[String]) -> Vec<Entry> {
+/// The entries that `only` leaves, case by case. `rates` are those of the cases that have a given rate.
+pub(crate) fn entries(systems: &[System], only: &[String], rates: &[u32]) -> Vec<Entry> {
     let mut entries = Vec::new();
-    for case in Case::ALL {
+    for case in Case::all_at(rates) {
         for system in systems {
             let label = label(case, &system.name).to_lowercase();
             if let Some(job) = system.job(case)
@@ -104,83 +87,51 @@ pub(crate) struct Rounds {
 /// The rounds of all rows.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Schedule {
-    /// Of round trips that poll.
-    pub latency: Rounds,
-    /// Of flows.
-    pub flow: Rounds,
-    /// Of round trips that sleep.
-    pub wakeup: Rounds,
-    /// Of deaths on idle cores.
-    pub idle: Rounds,
-    /// Of deaths on busy cores.
-    pub busy: Rounds,
-    /// Of waiting.
-    pub blocked: Rounds,
+    /// Whether they are few and short.
+    pub is_quick: bool,
+    /// How many there are in each row, if the user chose.
+    pub rounds: Option<u32>,
 }
 
 impl Schedule {
-    /// The schedule for these entries.
-    pub(crate) fn new(entries: &[Entry], is_quick: bool) -> Self {
-        if is_quick {
-            let (line, warm) = (Duration::from_micros(500), Duration::from_millis(2));
-            let lengths = Lengths { line, warm, timed: Duration::from_millis(10), limit: LIMIT };
-            let quick = Rounds { rounds: 2, lengths };
-            return Self {
-                latency: quick,
-                flow: quick,
-                wakeup: quick,
-                idle: quick,
-                busy: quick,
-                blocked: quick,
-            };
-        }
-        let (flows, others): (Vec<Entry>, Vec<Entry>) =
-            entries.iter().cloned().partition(|entry| entry.case.is_flow());
-        // What the others take does not depend on the time that is left for flows.
-        let left = TOTAL.saturating_sub(Self::of_flows(0, TOTAL).planned(&others));
-        Self::of_flows(flows.len() as u32, left)
-    }
-
-    /// The schedule for so many rows of flows, which take what time the others leave.
-    fn of_flows(flows: u32, left: Duration) -> Self {
-        let share = left / (flows * FLOW_ROUNDS).max(1);
-        let timed = share.saturating_sub(OVERHEAD).clamp(TIMED_MIN, TIMED_MAX);
-        let (line, warm) = (Duration::from_millis(2), Duration::from_millis(6));
-        let rounds = |rounds, timed| Rounds { rounds, lengths: Lengths { line, warm, timed, limit: LIMIT } };
-        Self {
-            latency: rounds(TRIP_ROUNDS, TRIP_TIMED),
-            flow: rounds(FLOW_ROUNDS, timed),
-            wakeup: rounds(WAKEUP_ROUNDS, WAKEUP_TIMED),
-            idle: rounds(DEATH_ROUNDS, IDLE_TIMED),
-            busy: rounds(DEATH_ROUNDS, BUSY_TIMED),
-            blocked: rounds(BLOCKED_ROUNDS, BLOCKED_TIMED),
-        }
-    }
-
     /// The rounds of a case.
     pub(crate) fn rounds(self, case: Case) -> Rounds {
-        match case {
-            Case::RoundTrip => self.latency,
-            Case::Slots { .. } | Case::Records { .. } => self.flow,
-            Case::Wakeup { .. } => self.wakeup,
-            Case::Death { busy: false } => self.idle,
-            Case::Death { busy: true } => self.busy,
-            Case::Blocked => self.blocked,
-        }
+        // Round trips are many and short, because two parties that poll fall into a rhythm that lasts as long as the
+        // sample, and not into the same one each time. A sample of deaths kills some dozens of peers, which takes longer
+        // on busy cores.
+        let (rounds, timed_ms) = match case {
+            Case::Limit(Limit::Trip { .. }) | Case::RoundTrip => (19, 25),
+            Case::Limit(_) => (5, 20),
+            Case::Slots { .. } | Case::Records { .. } => (7, 50),
+            Case::Open { .. } => (5, 200),
+            Case::Wakeup { .. } => (7, 50),
+            Case::Crowd { .. } => (5, 150),
+            Case::Queue { .. } => (5, 60),
+            Case::Sync(Primitive::OwnerDeath) | Case::Death { busy: false } => (3, 150),
+            Case::Sync(_) => (5, 50),
+            Case::Setup => (5, 20),
+            Case::Death { busy: true } => (3, 500),
+            Case::Blocked => (2, 600),
+        };
+        let ms = Duration::from_millis;
+        let (rounds, line, warm, timed) = if self.is_quick {
+            (2, Duration::from_micros(500), ms(2), ms(10))
+        } else {
+            (rounds, ms(2), ms(6), ms(timed_ms))
+        };
+        let lengths = Lengths { line, warm, timed, limit: LIMIT };
+        Rounds { rounds: self.rounds.unwrap_or(rounds), lengths }
     }
 
     /// What the samples of these entries are to take together.
-    fn planned(self, entries: &[Entry]) -> Duration {
-        let row = |entry: &Entry| {
-            let Rounds { rounds, lengths } = self.rounds(entry.case);
-            (lengths.timed + OVERHEAD) * rounds
-        };
-        entries.iter().map(row).sum()
+    pub(crate) fn planned(self, entries: &[Entry]) -> Duration {
+        entries.iter().map(|entry| self.sample(entry.case) * self.rounds(entry.case).rounds).sum()
     }
 
-    /// Samples of these entries in all.
-    pub(crate) fn samples(self, entries: &[Entry]) -> u32 {
-        entries.iter().map(|entry| self.rounds(entry.case).rounds).sum()
+    /// What a sample of a case is to take.
+    pub(crate) fn sample(self, case: Case) -> Duration {
+        let Lengths { line, warm, timed, .. } = self.rounds(case).lengths;
+        line + warm + timed + OVERHEAD
     }
 }
 
@@ -191,33 +142,47 @@ pub(crate) fn run(
     stage: Stage<'_>,
     progress: &mut Progress,
 ) -> Vec<Row> {
-    let start = Instant::now();
     let mut rows: Vec<Row> = entries.iter().map(|entry| row(entry, stage.placement)).collect();
-    for case in Case::ALL {
-        let Rounds { rounds, mut lengths } = schedule.rounds(case);
-        // On a machine that others use samples take longer than planned. What is left of the time is shared out anew.
-        let planned =
-            schedule.planned(&entries[entries.partition_point(|entry| entry.case.order() < case.order())..]);
-        let left = TOTAL.saturating_sub(start.elapsed());
-        if left < planned {
-            lengths.timed = lengths.timed.mul_f64(left.div_duration_f64(planned)).max(TIMED_LATE);
-        }
+    let mut best_line_ns = f64::INFINITY;
+    let same_case = entries.chunk_by(|a, b| a.case == b.case);
+    let mut first = 0;
+    for of_case in same_case {
+        let case = of_case[0].case;
+        let Rounds { rounds, lengths } = schedule.rounds(case);
         let stage = Stage { lengths, placement: case.placement(stage.placement), ..stage };
-        let mut of_case: Vec<_> =
-            entries.iter().zip(&mut rows).filter(|(entry, _)| entry.case == case).collect();
+        let rows = &mut rows[first..first + of_case.len()];
+        first += of_case.len();
         for round in 1..=rounds {
-            for (entry, row) in &mut of_case {
-                progress.step(entry, round);
-                let Ok(samples) = &mut row.samples else { continue };
-                match entry.job.lead()(&stage, &entry.system, case) {
-                    Ok(sample) => samples.push(sample),
-                    Err(reason) => row.samples = Err(reason),
-                }
+            for (entry, row) in of_case.iter().zip(&mut *rows) {
+                progress.step(entry, round, schedule.sample(case));
+                take(entry, row, &stage, rounds.div_ceil(2), &mut best_line_ns);
             }
         }
     }
     progress.end();
     rows
+}
+
+/// Takes one sample of an entry for its row, and again if it was disturbed, while the row has some of `spare` left.
+fn take(entry: &Entry, row: &mut Row, stage: &Stage<'_>, spare: u32, best_line_ns: &mut f64) {
+    let Ok(samples) = &mut row.samples else { return };
+    loop {
+        let earlier = Load::now(stage.placement);
+        let taken = entry.job.lead()(stage, &entry.system, entry.case);
+        let stolen = Load::now(stage.placement).since(earlier).map_or(0.0, |(_, stolen)| stolen);
+        let mut sample = match taken {
+            Ok(sample) => sample,
+            Err(reason) => return row.samples = Err(reason),
+        };
+        sample.stolen = stolen;
+        let line_ns = sample.line_ns.unwrap_or(*best_line_ns);
+        *best_line_ns = best_line_ns.min(line_ns);
+        let is_disturbed = stolen > STOLEN_MAX || line_ns > LINE_MAX * *best_line_ns;
+        if !is_disturbed || row.retaken == spare {
+            return samples.push(sample);
+        }
+        row.retaken += 1;
+    }
 }
 
 fn row(entry: &Entry, placement: Placement) -> Row {
@@ -226,12 +191,14 @@ fn row(entry: &Entry, placement: Placement) -> Row {
         system: entry.system.clone(),
         placement: entry.job.placement(entry.case.placement(placement)),
         samples: Ok(Vec::new()),
+        retaken: 0,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::case::RATES;
     use crate::systems;
 
     #[test]
@@ -239,26 +206,18 @@ mod tests {
         let systems = systems::all();
         let titles = |only: &[&str]| -> Vec<String> {
             let only: Vec<String> = only.iter().map(|&text| text.to_owned()).collect();
-            entries(&systems, &only).iter().map(|entry| label(entry.case, &entry.system)).collect()
+            entries(&systems, &only, &RATES).iter().map(|entry| label(entry.case, &entry.system)).collect()
         };
-        assert_eq!(titles(&["Latency", "pipe"]), ["latency: pipe: 64 B round trip"]);
+        assert_eq!(titles(&["Latency", "pipe", "round"]), ["latency: pipe: 64 B round trip"]);
         assert!(titles(&["no such thing"]).is_empty());
         assert!(titles(&[]).len() > 20);
     }
 
     #[test]
-    fn many_rows_have_shorter_samples() {
-        let timed = |flows| Schedule::of_flows(flows, Duration::from_secs(20)).flow.lengths.timed;
-        assert_eq!(timed(5), TIMED_MAX);
-        assert_eq!(timed(1000), TIMED_MIN);
-        assert!((TIMED_MIN..TIMED_MAX).contains(&timed(60)));
-    }
-
-    #[test]
     fn all_rows_together_fit_the_time() {
-        let entries = entries(&systems::all(), &[]);
-        let planned = Schedule::new(&entries, false).planned(&entries);
-        assert!(planned <= TOTAL + TOTAL / 5, "{planned:?}");
-        assert!(Schedule::new(&entries, true).planned(&entries) < TOTAL / 4);
+        let entries = entries(&systems::all(), &[], &RATES);
+        let planned = |is_quick| Schedule { is_quick, rounds: None }.planned(&entries);
+        assert!(planned(true) < Duration::from_secs(50), "{:?}", planned(true));
+        assert!(planned(false) < Duration::from_secs(600), "{:?}", planned(false));
     }
 }

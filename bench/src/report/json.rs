@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::plan::case::Metric;
+use crate::plan::metric::Metric;
 use crate::plan::schedule::Row;
 use crate::report::summary::{line, spread};
 

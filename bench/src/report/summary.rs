@@ -1,6 +1,7 @@
 //! From samples to figures: medians and ranges, what they are compared with, and how far chance alone takes them.
 
-use crate::plan::case::{Case, Metric};
+use crate::plan::case::Case;
+use crate::plan::metric::Metric;
 use crate::plan::schedule::Row;
 use crate::systems::AGAIN;
 
@@ -51,11 +52,11 @@ impl<'a> Summary<'a> {
         let metric = case.metrics()[0];
         let medians =
             self.of_case(case).filter_map(|row| Some((row.system.as_str(), spread(row, metric)?.median)));
-        if let Some(found) = medians.clone().find(|(system, _)| *system == case.floor()) {
+        if let Some(found) = medians.clone().find(|(system, _)| Some(*system) == case.floor()) {
             return Some(found);
         }
         // The shortest time, or the highest rate.
-        let sign = if case.is_flow() { 1.0 } else { -1.0 };
+        let sign = if case.is_gain() { 1.0 } else { -1.0 };
         medians.max_by(|(_, a), (_, b)| (sign * a).total_cmp(&(sign * b)))
     }
 
@@ -144,7 +145,7 @@ fn aims() -> Vec<Aim> {
     let p50 = |case, system| (case, system, Metric::P50);
     let trip = |system| p50(Case::RoundTrip, system);
     let rate = |case, system| (case, system, Metric::Rate);
-    let (slot, slots) = (Case::Slots { batched: false }, Case::Slots { batched: true });
+    let (slot, slots) = (Case::Slots { length: 8, batched: false }, Case::Slots { length: 8, batched: true });
     let record = |length| Case::Records { length, batched: false };
     let (apart, together) = (Case::Wakeup { together: false }, Case::Wakeup { together: true });
     let busy = Case::Death { busy: true };
@@ -223,9 +224,9 @@ mod tests {
 
     fn row(case: Case, system: &str, values: &[f64]) -> Row {
         let metric = case.metrics()[0];
-        let sample = |&value: &f64| Sample { figures: vec![(metric, value)], line_ns: Some(value) };
+        let sample = |&value: &f64| Sample { line_ns: Some(value), ..Sample::of(vec![(metric, value)]) };
         let samples = Ok(values.iter().map(sample).collect());
-        Row { case, system: system.to_owned(), placement: String::new(), samples }
+        Row { case, system: system.to_owned(), placement: String::new(), samples, retaken: 0 }
     }
 
     #[test]
@@ -238,7 +239,7 @@ mod tests {
 
     #[test]
     fn rows_are_compared_with_the_floor_or_else_the_best() {
-        let slot = Case::Slots { batched: false };
+        let slot = Case::Slots { length: 8, batched: true };
         let mut rows =
             vec![row(slot, "a", &[2.0]), row(slot, "b", &[3.0]), row(Case::RoundTrip, "a", &[2.0])];
         rows.push(row(Case::RoundTrip, "b", &[3.0]));
@@ -250,7 +251,7 @@ mod tests {
 
     #[test]
     fn a_row_is_disturbed_when_its_line_was_slow_once() {
-        let slot = Case::Slots { batched: false };
+        let slot = Case::Slots { length: 8, batched: false };
         let rows = [row(slot, "a", &[40.0, 45.0]), row(slot, "b", &[45.0, 400.0])];
         let summary = Summary { rows: &rows };
         assert_eq!(rows.each_ref().map(|row| summary.is_disturbed(row)), [false, true]);
@@ -258,7 +259,7 @@ mod tests {
 
     #[test]
     fn noise_is_how_far_equal_rows_differ() {
-        let slot = Case::Slots { batched: false };
+        let slot = Case::Slots { length: 8, batched: false };
         let rows = [row(slot, "a", &[2.0]), row(slot, "a (again)", &[3.0]), row(slot, "b", &[9.0])];
         assert_eq!(Summary { rows: &rows }.noise(), [(slot, "a", 1.5)]);
     }
@@ -271,7 +272,7 @@ mod tests {
 
     #[test]
     fn a_target_without_its_rows_is_not_measured() {
-        let slot = Case::Slots { batched: false };
+        let slot = Case::Slots { length: 8, batched: false };
         let mut rows = vec![row(slot, "ringway slots", &[3.0])];
         assert!(targets(Summary { rows: &rows }, |_, _| true).iter().all(|target| target.is_met().is_none()));
         rows.push(row(slot, "rtrb", &[2.0]));

@@ -3,7 +3,8 @@
 use std::fmt::{self, Display, Formatter};
 use std::io::{self, Write};
 
-use crate::plan::case::{Case, Metric};
+use crate::plan::case::Case;
+use crate::plan::metric::Metric;
 use crate::plan::schedule::{Row, Schedule};
 use crate::report::summary::{self, Summary, spread, targets};
 use crate::stage::clock::Clock;
@@ -43,7 +44,7 @@ fn scaled(value: f64, units: &[(f64, &str)]) -> String {
 /// The output cannot be written.
 pub(crate) fn print(output: &mut dyn Write, rows: &[Row], load: Option<(f64, f64)>) -> io::Result<()> {
     let summary = Summary { rows };
-    for case in Case::ALL {
+    for case in Case::all() {
         if summary.of_case(case).next().is_some() {
             print_case(output, summary, case)?;
         }
@@ -72,7 +73,6 @@ pub(crate) fn print_facts(
     clock: &Clock,
     schedule: Schedule,
 ) -> io::Result<()> {
-    let Schedule { latency, flow, .. } = schedule;
     writeln!(
         output,
         "machine    {}, {} cores for this process, {}",
@@ -94,19 +94,17 @@ pub(crate) fn print_facts(
             writeln!(output, "           figure says anything about two cores")?;
         }
     }
+    let rounds = |case| schedule.rounds(case);
+    let (latency, flow) = (rounds(Case::RoundTrip), rounds(Case::Records { length: 64, batched: false }));
     writeln!(
         output,
-        "method     latency and flow: {} and {} rounds of {} and {} ms a row, every wait polls;",
+        "method     round trips and flows: {} and {} rounds of {} and {} ms a row; the systems in turns;",
         latency.rounds,
         flow.rounds,
         latency.lengths.timed.as_millis(),
         flow.lengths.timed.as_millis()
     )?;
-    writeln!(
-        output,
-        "           wakeup, death, blocked: fewer and longer ones, every wait sleeps in the kernel;"
-    )?;
-    writeln!(output, "           the systems in turns; every message is verified")?;
+    writeln!(output, "           every message is verified; a disturbed sample is taken again")?;
     writeln!(
         output,
         "clock      {}, read once per round trip, {:.1} ns each, not subtracted; \"line\" has no readings",
@@ -148,12 +146,12 @@ fn print_case(output: &mut dyn Write, summary: Summary<'_>, case: Case) -> io::R
     if case.has_line() {
         write!(output, " {:>8}", "line ")?;
     }
-    writeln!(output, "{}", if case.is_flow() { " placement" } else { "" })?;
+    writeln!(output, "{}", if case.is_gain() { " placement" } else { "" })?;
     for row in summary.of_case(case) {
         print_row(output, summary, row, reference)?;
     }
     // Parties of flows may be threads, and are named row by row; all others are processes.
-    if !case.is_flow()
+    if !case.is_gain()
         && let Some(row) = summary.of_case(case).next()
     {
         writeln!(output, "  all: {}", row.placement)?;
@@ -193,7 +191,7 @@ fn print_row(
         let mark = if summary.is_disturbed(row) { "!" } else { " " };
         write!(output, " {:>8}", format!("{}{mark}", Human(Metric::P50, line.median)))?;
     }
-    if row.case.is_flow() {
+    if row.case.is_gain() {
         write!(output, " {}", row.placement)?;
     }
     writeln!(output)
@@ -262,11 +260,15 @@ mod tests {
 
     #[test]
     fn a_failed_row_shows_its_reason_and_no_figure() {
-        let case = Case::Slots { batched: false };
-        let row =
-            |system: &str, samples| Row { case, system: system.into(), placement: "here".into(), samples };
-        let sample =
-            Sample { figures: vec![(Metric::Rate, 3e6), (Metric::Bandwidth, 24e6)], line_ns: Some(50.0) };
+        let case = Case::Slots { length: 8, batched: false };
+        let row = |system: &str, samples| Row {
+            case,
+            system: system.into(),
+            placement: "here".into(),
+            samples,
+            retaken: 0,
+        };
+        let sample = Sample::of(vec![(Metric::Rate, 3e6), (Metric::Bandwidth, 24e6)]);
         let rows = [row("good", Ok(vec![sample])), row("bad", Err("message 5 came where 4 was due".into()))];
         let mut output = Vec::new();
         print(&mut output, &rows, Some((0.1, 0.0))).unwrap();

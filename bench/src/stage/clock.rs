@@ -8,6 +8,8 @@
 
 use std::time::{Duration, Instant};
 
+use rustix::time::{ClockId, clock_gettime};
+
 /// How long the counter is compared with the kernel's clock before it is trusted.
 const COMPARED: Duration = Duration::from_millis(20);
 
@@ -17,7 +19,6 @@ const READINGS: u32 = 100_000;
 /// A clock that was compared with the kernel's.
 #[derive(Clone, Debug)]
 pub(crate) struct Clock {
-    start: Instant,
     has_counter: bool,
     ns_per_tick: f64,
     /// What one reading costs.
@@ -28,7 +29,7 @@ impl Clock {
     /// Compares and times the clock. Takes a few hundredths of a second.
     pub(crate) fn new(has_steady_counter: bool) -> Self {
         let has_counter = has_steady_counter && cfg!(target_arch = "x86_64");
-        let mut clock = Self { start: Instant::now(), has_counter, ns_per_tick: 1.0, cost_ns: 0.0 };
+        let mut clock = Self { has_counter, ns_per_tick: 1.0, cost_ns: 0.0 };
         if has_counter {
             let (start, first) = (Instant::now(), clock.ticks());
             while start.elapsed() < COMPARED {}
@@ -44,10 +45,20 @@ impl Clock {
         clock
     }
 
-    /// The time now, in ticks since some moment.
+    /// The time now, in ticks since some moment that is the same for all processes.
     #[inline(always)]
     pub(crate) fn ticks(&self) -> u64 {
-        if self.has_counter { counter() } else { self.start.elapsed().as_nanos() as u64 }
+        ticks(self.has_counter)
+    }
+
+    /// Whether the processor's counter is read.
+    pub(crate) fn has_counter(&self) -> bool {
+        self.has_counter
+    }
+
+    /// What a tick is in nanoseconds.
+    pub(crate) fn ns_per_tick(&self) -> f64 {
+        self.ns_per_tick
     }
 
     /// What a number of ticks is in nanoseconds.
@@ -59,6 +70,16 @@ impl Clock {
     pub(crate) fn name(&self) -> &'static str {
         if self.has_counter { "cycle counter" } else { "monotonic clock" }
     }
+}
+
+/// The time now, by the counter or by the kernel's clock: the same for all processes of the machine.
+#[inline(always)]
+pub(crate) fn ticks(has_counter: bool) -> u64 {
+    if has_counter {
+        return counter();
+    }
+    let now = clock_gettime(ClockId::Monotonic);
+    now.tv_sec.cast_unsigned() * 1_000_000_000 + now.tv_nsec.cast_unsigned()
 }
 
 #[cfg(target_arch = "x86_64")]

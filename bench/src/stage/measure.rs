@@ -67,6 +67,8 @@ impl Job {
 /// What a follower has to know of the stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Seat {
+    /// Which of the followers it is, where there are several: from 0.
+    pub index: usize,
     /// The core it is pinned to.
     pub core: Option<usize>,
     /// How long it may take.
@@ -79,6 +81,7 @@ impl Seat {
     /// The follower's on a stage.
     pub(crate) fn of(stage: &Stage<'_>) -> Self {
         Self {
+            index: 0,
             core: stage.placement.consumer(),
             limit: stage.lengths.limit,
             yields: stage.placement.yields(),
@@ -198,7 +201,7 @@ pub(crate) fn join<T>(sampled: Result<T, Halt>, followed: Result<(), String>) ->
 /// Whatever kept it from taking part to the end.
 pub(crate) fn run_peer(arguments: &PeerArguments, job: Option<Job>) -> io::Result<()> {
     let descriptors = take_seat(&arguments.seat)?;
-    let case = Case::find(&arguments.case).ok_or(io::ErrorKind::InvalidInput)?;
+    let case = arguments.case().ok_or(io::ErrorKind::InvalidInput)?;
     match job {
         Some(Job::Processes { follow, .. }) => follow(&arguments.seat.seat(), case, descriptors),
         _ => Err(io::ErrorKind::InvalidInput.into()),
@@ -276,7 +279,8 @@ mod tests {
         let lengths = Lengths { line, warm, timed, limit: Duration::from_secs(20) };
         let clock = Clock::new(false);
         let stage = Stage { executable: Path::new(""), placement: Placement::Shared, lengths, clock: &clock };
-        let sampled = lead_thread::<Stutter, Slots>(&stage, "stutter", Case::Slots { batched: false });
+        let sampled =
+            lead_thread::<Stutter, Slots>(&stage, "stutter", Case::Slots { length: 8, batched: false });
         assert_eq!(sampled.unwrap_err(), "message 99 came where 100 was due");
     }
 

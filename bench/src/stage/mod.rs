@@ -8,4 +8,5 @@ pub(crate) mod measure;
 pub(crate) mod peer;
 pub(crate) mod place;
 pub(crate) mod sample;
+pub(crate) mod times;
 pub(crate) mod wait;

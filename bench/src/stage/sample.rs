@@ -4,11 +4,11 @@
 
 use std::time::{Duration, Instant};
 
-use hdrhistogram::Histogram;
-
-use crate::plan::case::{Case, Metric};
+use crate::plan::case::Case;
+use crate::plan::metric::Metric;
 use crate::stage::clock::Clock;
 use crate::stage::control::{Control, Order};
+use crate::stage::times::Times;
 use crate::stage::wait::{Deadline, Halt};
 use crate::work::Run;
 
@@ -44,6 +44,22 @@ pub(crate) struct Sample {
     pub figures: Vec<(Metric, f64)>,
     /// The bare line's round trip just before, where the case has one beside it.
     pub line_ns: Option<f64>,
+    /// The share of its cores' time that the hypervisor took meanwhile.
+    pub stolen: f64,
+    /// Each thing that was timed by itself.
+    pub times: Option<Times>,
+}
+
+impl Sample {
+    /// Of these figures alone.
+    pub(crate) fn of(figures: Vec<(Metric, f64)>) -> Self {
+        Self { figures, line_ns: None, stolen: 0.0, times: None }
+    }
+
+    /// Of things that were timed one by one.
+    pub(crate) fn timed(case: Case, times: Times) -> Self {
+        Self { figures: times.figures(case.metrics()), line_ns: None, stolen: 0.0, times: Some(times) }
+    }
 }
 
 /// The measuring party's loop of a case. It notes round trips in the slice, which has as many elements.
@@ -64,16 +80,29 @@ pub(crate) struct Plan<'a> {
 }
 
 /// The measuring party's position in a sample.
-struct Leader<'a> {
+pub(crate) struct Leader<'a> {
     control: &'a Control,
     deadline: &'a Deadline<'a>,
     step: u64,
 }
 
-impl Leader<'_> {
+impl<'a> Leader<'a> {
+    /// Before the first order.
+    pub(crate) fn new(control: &'a Control, deadline: &'a Deadline<'a>) -> Self {
+        Self { control, deadline, step: 0 }
+    }
+
     /// Has `order` carried out by the peer and `work` at the same time here, and says how long both took, in
     /// nanoseconds.
-    fn together(&mut self, order: Order, work: impl FnOnce() -> Result<(), Halt>) -> Result<f64, Halt> {
+    ///
+    /// # Errors
+    ///
+    /// Whatever ended the work early, or kept the peer from doing its part.
+    pub(crate) fn together(
+        &mut self,
+        order: Order,
+        work: impl FnOnce() -> Result<(), Halt>,
+    ) -> Result<f64, Halt> {
         self.step += 1;
         self.control.give(self.step, order, self.deadline)?;
         let start = Instant::now();
@@ -82,8 +111,17 @@ impl Leader<'_> {
         Ok(start.elapsed().as_nanos().max(1) as f64)
     }
 
-    /// What one of `count` round trips of the bare line takes, in nanoseconds.
-    fn line(&mut self, first: u64, count: u64) -> Result<f64, Halt> {
+    /// What a round trip of the bare line takes, in nanoseconds; the timed ones take `length` together.
+    ///
+    /// # Errors
+    ///
+    /// As [`together`](Self::together).
+    pub(crate) fn line(&mut self, length: Duration) -> Result<f64, Halt> {
+        let trip_ns = self.line_of(0, LINE_TRIPS)?;
+        self.line_of(LINE_TRIPS, count_for(length, trip_ns))
+    }
+
+    fn line_of(&mut self, first: u64, count: u64) -> Result<f64, Halt> {
         let (line, deadline) = (self.control.line(), self.deadline);
         let elapsed =
             self.together(Order::Line { first, count }, || line.call(Run { first, count, deadline }))?;
@@ -102,13 +140,8 @@ pub(crate) fn lead(
     deadline: &Deadline<'_>,
     work: &mut LeadLoop<'_>,
 ) -> Result<Sample, Halt> {
-    let mut leader = Leader { control, deadline, step: 0 };
-    let mut line_ns = None;
-    if plan.case.has_line() {
-        let trip_ns = leader.line(0, LINE_TRIPS)?;
-        let line_count = count_for(plan.lengths.line, trip_ns);
-        line_ns = Some(leader.line(LINE_TRIPS, line_count)?);
-    }
+    let mut leader = Leader::new(control, deadline);
+    let line_ns = if plan.case.has_line() { Some(leader.line(plan.lengths.line)?) } else { None };
 
     let is_timed = plan.case.has_round_trips();
     let mut ticks = Vec::new();
@@ -143,13 +176,14 @@ pub(crate) fn lead(
     }
     leader.together(Order::End, || Ok(()))?;
 
-    let figures = if is_timed {
-        percentiles(&ticks, |ticks| plan.clock.nanoseconds(ticks))
+    let sample = if is_timed {
+        Sample::timed(plan.case, Times::new(ticks, plan.clock.ns_per_tick()))
     } else {
         let rate = count as f64 * 1e9 / elapsed;
-        vec![(Metric::Rate, rate), (Metric::Bandwidth, rate * plan.case.shape().length as f64)]
+        let bandwidth = rate * plan.case.shape().length as f64;
+        Sample::of(vec![(Metric::Rate, rate), (Metric::Bandwidth, bandwidth)])
     };
-    Ok(Sample { figures, line_ns })
+    Ok(Sample { line_ns, ..sample })
 }
 
 /// Takes part in a sample: the peer's part. `work` is its loop.
@@ -184,48 +218,6 @@ fn count_for(length: Duration, each_ns: f64) -> u64 {
     ((length.as_nanos() as f64 / each_ns) as u64).max(1)
 }
 
-/// The figures of things that were timed one by one, in ticks of which `nanoseconds` says how long they are.
-pub(crate) fn percentiles(ticks: &[u32], nanoseconds: impl Fn(f64) -> f64) -> Vec<(Metric, f64)> {
-    let bounds = Histogram::<u64>::new_with_bounds(1, u64::from(u32::MAX), 3);
-    let Ok(mut histogram) = bounds else { return Vec::new() };
-    for &elapsed in ticks {
-        histogram.saturating_record(u64::from(elapsed));
-    }
-    let sum: u64 = ticks.iter().map(|&elapsed| u64::from(elapsed)).sum();
-    let at = |quantile| nanoseconds(mid_quantile(&histogram, quantile));
-    let max = ticks.iter().copied().max().unwrap_or(0);
-    vec![
-        (Metric::P50, at(0.5)),
-        (Metric::P99, at(0.99)),
-        (Metric::P999, at(0.999)),
-        (Metric::Max, nanoseconds(f64::from(max))),
-        (Metric::Mean, nanoseconds(sum as f64) / ticks.len().max(1) as f64),
-    ]
-}
-
-/// The value at `quantile`, interpolated between the values that occur.
-///
-/// Some processors' counters count in steps of several nanoseconds, and a plain percentile would show nothing finer.
-/// But the share of durations that a step holds tells where between two steps the percentile lies: half of a value's
-/// durations are taken to be below it and half above, and between two values the line is straight (the mid-distribution
-/// function of Parzen, <https://doi.org/10.1214/088342304000000387>).
-fn mid_quantile(histogram: &Histogram<u64>, quantile: f64) -> f64 {
-    let due = quantile * histogram.len() as f64;
-    let mut below = 0.0;
-    let mut last: Option<(f64, f64)> = None;
-    for step in histogram.iter_recorded() {
-        let (value, count) = (step.value_iterated_to() as f64, step.count_at_value() as f64);
-        let middle = below + count / 2.0;
-        if middle >= due {
-            let Some((last_value, last_middle)) = last else { return value };
-            return last_value + (value - last_value) * (due - last_middle) / (middle - last_middle);
-        }
-        below += count;
-        last = Some((value, middle));
-    }
-    last.map_or(0.0, |(value, _)| value)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -234,23 +226,5 @@ mod tests {
     fn counts_fill_their_time_and_are_never_zero() {
         assert_eq!(count_for(Duration::from_millis(1), 100.0), 10_000);
         assert_eq!(count_for(Duration::from_millis(1), 1e9), 1);
-    }
-
-    #[test]
-    fn a_percentile_lies_between_the_steps_of_the_clock() {
-        let mut histogram = Histogram::new_with_bounds(1, 1_000_000, 3).unwrap();
-        histogram.record_n(90, 25).unwrap();
-        histogram.record_n(100, 75).unwrap();
-        assert_eq!(mid_quantile(&histogram, 0.5), 97.5);
-        assert_eq!(mid_quantile(&histogram, 0.1), 90.0);
-        assert_eq!(mid_quantile(&histogram, 0.99), 100.0);
-    }
-
-    #[test]
-    fn percentiles_come_from_all_round_trips() {
-        let ticks: Vec<u32> = (1..=1000).collect();
-        let figures: Vec<u64> =
-            percentiles(&ticks, |ticks| ticks).iter().map(|(_, ns)| ns.round() as u64).collect();
-        assert_eq!(figures, [501, 991, 1000, 1000, 501]);
     }
 }

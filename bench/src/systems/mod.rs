@@ -35,6 +35,7 @@ use crate::work::blocked;
 use crate::work::death;
 use crate::work::flows::{RecordBatches, Records, SlotBatches, Slots};
 use crate::work::held;
+use crate::work::open;
 use crate::work::sleeping::SleepingTrips;
 use crate::work::trips::MessageTrips;
 
@@ -45,18 +46,54 @@ mod ringway;
 
 /// All systems, in the order of the report: the floors first.
 pub(crate) fn all() -> Vec<System> {
-    let mut systems = vec![floor::line::system()];
-    systems.extend(floor::mailbox::systems());
-    systems.extend(floor::copy::systems());
-    systems.extend(floor::bells::systems());
-    systems.push(floor::robust::system());
+    let mut systems = floor::systems();
     systems.extend(ringway::systems());
-    systems.push(crates::rtrb::system());
-    systems.push(kernel::pidfd::system());
-    systems.push(kernel::pipe::system());
-    systems.extend(kernel::unix_socket::systems());
+    systems.extend(crates::systems());
+    systems.extend(kernel::systems());
     systems
 }
+
+/// A system that is not measured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Absent {
+    /// Its name.
+    pub name: &'static str,
+    /// Why not.
+    pub reason: String,
+}
+
+/// All systems that are not measured, with the reasons.
+pub(crate) fn absent() -> Vec<Absent> {
+    crates::absent()
+}
+
+/// The rivals of a folder: each a module of its own behind a feature, or absent with the reason.
+macro_rules! rivals {
+    ($($feature:literal $module:ident),* $(,)?) => {
+        $(#[cfg(feature = $feature)] mod $module;)*
+
+        /// Those that are built.
+        pub(crate) fn systems() -> Vec<$crate::systems::System> {
+            #[allow(unused_mut)] // because there may be none.
+            let mut systems = Vec::new();
+            $(#[cfg(feature = $feature)] systems.extend($module::systems());)*
+            systems
+        }
+
+        /// Those that are not.
+        pub(crate) fn absent() -> Vec<$crate::systems::Absent> {
+            let named = [$(($feature, cfg!(feature = $feature))),*];
+            let left_out = named.into_iter().filter(|(_, is_built)| !is_built);
+            left_out
+                .map(|(name, _)| $crate::systems::Absent {
+                    name,
+                    reason: format!("built without the feature `{name}`"),
+                })
+                .collect()
+        }
+    };
+}
+use rivals;
 
 /// Whether there is a system of that name that takes part in `case`.
 pub(crate) fn take_part(case: Case, name: &str) -> bool {
@@ -73,20 +110,25 @@ pub(crate) struct System {
     pub name: String,
     /// What it takes part in.
     pub jobs: Vec<(Case, Job)>,
+    /// How it takes part in the cases that have a given rate, of which there are as many as the user likes.
+    at_rates: Option<Job>,
 }
 
 impl System {
     fn new(name: &str) -> Self {
-        Self { name: name.to_owned(), jobs: Vec::new() }
+        Self { name: name.to_owned(), jobs: Vec::new(), at_rates: None }
     }
 
     /// The same system once more.
     fn again(&self) -> Self {
-        Self { name: format!("{}{AGAIN}", self.name), jobs: self.jobs.clone() }
+        Self { name: format!("{}{AGAIN}", self.name), jobs: self.jobs.clone(), at_rates: self.at_rates }
     }
 
     /// The job for `case`, if the system takes part in it.
     pub(crate) fn job(&self, case: Case) -> Option<Job> {
+        if matches!(case, Case::Open { .. }) {
+            return self.at_rates;
+        }
         self.jobs.iter().find(|(taken, _)| *taken == case).map(|&(_, job)| job)
     }
 
@@ -132,8 +174,17 @@ impl System {
 
     /// Takes part in the flows of 8-byte messages, one and many at a time.
     fn slots<C: Channel<Near: SlotProducer, Far: SlotConsumer>>(self) -> Self {
-        self.measure::<C, Slots>(Case::Slots { batched: false })
-            .measure::<C, SlotBatches>(Case::Slots { batched: true })
+        self.measure::<C, Slots>(Case::Slots { length: 8, batched: false })
+            .measure::<C, SlotBatches>(Case::Slots { length: 8, batched: true })
+    }
+
+    /// Takes part in the flows of slots of `LENGTH` bytes, one and many at a time.
+    fn long_slots<C, const LENGTH: usize>(self) -> Self
+    where
+        C: Channel<Near: RecordProducer, Far: RecordConsumer>,
+    {
+        self.measure::<C, Records<LENGTH>>(Case::Slots { length: LENGTH, batched: false })
+            .measure::<C, RecordBatches<LENGTH>>(Case::Slots { length: LENGTH, batched: true })
     }
 
     /// Takes part in the flows of records of `LENGTH` bytes, one and many at a time.
@@ -145,19 +196,49 @@ impl System {
             .measure::<C, RecordBatches<LENGTH>>(Case::Records { length: LENGTH, batched: true })
     }
 
-    /// As [`slots`](Self::slots), between two threads.
-    fn thread_slots<C: ThreadChannel<Near: SlotProducer, Far: SlotConsumer>>(self) -> Self {
-        self.measure_threads::<C, Slots>(Case::Slots { batched: false })
-            .measure_threads::<C, SlotBatches>(Case::Slots { batched: true })
+    /// Takes part in the flows of records of every length.
+    fn all_records<C>(self) -> Self
+    where
+        C: Channel<Near: RecordProducer, Far: RecordConsumer>,
+    {
+        self.records::<C, 64>()
+            .records::<C, 1024>()
+            .records::<C, 8192>()
+            .records::<C, 65536>()
+            .records::<C, { 1 << 20 }>()
     }
 
-    /// As [`records`](Self::records), between two threads.
-    fn thread_records<C, const LENGTH: usize>(self) -> Self
+    /// Takes part in the messages at a given rate.
+    fn open<C>(mut self) -> Self
+    where
+        C: Channel<Near: RecordProducer, Far: RecordConsumer>,
+    {
+        self.at_rates = Some(Job::Processes { lead: open::lead::<C>, follow: open::follow::<C> });
+        self
+    }
+
+    /// As [`open`](Self::open), between two threads.
+    fn thread_open<C>(mut self) -> Self
     where
         C: ThreadChannel<Near: RecordProducer, Far: RecordConsumer>,
     {
-        self.measure_threads::<C, Records<LENGTH>>(Case::Records { length: LENGTH, batched: false })
-            .measure_threads::<C, RecordBatches<LENGTH>>(Case::Records { length: LENGTH, batched: true })
+        self.at_rates = Some(Job::Threads { lead: open::lead_thread::<C> });
+        self
+    }
+
+    /// As [`slots`](Self::slots), between two threads.
+    fn thread_slots<C: ThreadChannel<Near: SlotProducer, Far: SlotConsumer>>(self) -> Self {
+        self.measure_threads::<C, Slots>(Case::Slots { length: 8, batched: false })
+            .measure_threads::<C, SlotBatches>(Case::Slots { length: 8, batched: true })
+    }
+
+    /// As [`long_slots`](Self::long_slots), between two threads.
+    fn thread_long_slots<C, const LENGTH: usize>(self) -> Self
+    where
+        C: ThreadChannel<Near: RecordProducer, Far: RecordConsumer>,
+    {
+        self.measure_threads::<C, Records<LENGTH>>(Case::Slots { length: LENGTH, batched: false })
+            .measure_threads::<C, RecordBatches<LENGTH>>(Case::Slots { length: LENGTH, batched: true })
     }
 }
 

@@ -20,8 +20,10 @@ use crate::stage::wait::{Deadline, Halt};
 /// Slots of the ring of 8-byte messages: 256 KiB, as its rival in this case has.
 const SLOTS: u64 = 1 << 15;
 
-/// Bytes of the ring of records: as much in flight as `copy` has.
-const BYTES: u64 = 1 << 20;
+/// Bytes of the ring of records: as much in flight as `copy` has, and room for four of the longest.
+fn bytes_of(shape: Shape) -> u64 {
+    (1 << 20).max(8 * shape.length as u64)
+}
 
 /// A message of the round trips.
 type Message = [u8; 64];
@@ -32,13 +34,9 @@ pub(super) fn systems() -> Vec<System> {
     let latency = System::new("ringway slots, latency layout").round_trips::<LatencyTrips>();
     let bytes = System::new("ringway bytes")
         .round_trips::<ByteTrips>()
-        .records::<ByteFlow<false>, 64>()
-        .records::<ByteFlow<false>, 1024>()
-        .records::<ByteFlow<false>, 65536>();
-    let mirrored = System::new("ringway mirrored")
-        .records::<ByteFlow<true>, 64>()
-        .records::<ByteFlow<true>, 1024>()
-        .records::<ByteFlow<true>, 65536>();
+        .all_records::<ByteFlow<false>>()
+        .open::<ByteFlow<false>>();
+    let mirrored = System::new("ringway mirrored").all_records::<ByteFlow<true>>().open::<ByteFlow<true>>();
     vec![
         slots.clone(),
         slots.again(),
@@ -119,9 +117,9 @@ impl<const MIRRORED: bool> Channel for ByteFlow<MIRRORED> {
     type Near = bytes::Producer;
     type Far = bytes::Consumer;
 
-    fn create(_: Shape) -> io::Result<(Self::Near, Vec<OwnedFd>)> {
+    fn create(shape: Shape) -> io::Result<(Self::Near, Vec<OwnedFd>)> {
         let wrap = if MIRRORED { Wrap::Mirrored } else { Wrap::Padding };
-        let config = Config::spsc().capacity(BYTES).wrap(wrap);
+        let config = Config::spsc().capacity(bytes_of(shape)).wrap(wrap);
         let region = Arc::new(bytes::anonymous(&config).map_err(io::Error::other)?);
         let descriptor = passed(&region)?;
         Ok((bytes::Producer::attach(&region).map_err(io::Error::other)?, vec![descriptor]))

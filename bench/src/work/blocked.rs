@@ -22,7 +22,8 @@ use rustix::time::{ClockId, clock_gettime};
 use crate::args::PeerArguments;
 use crate::endpoint::{Caller, Channel};
 use crate::memory::message;
-use crate::plan::case::{Case, Metric};
+use crate::plan::case::Case;
+use crate::plan::metric::Metric;
 use crate::stage::alarm::Alarm;
 use crate::stage::control::{Control, Order};
 use crate::stage::measure::{Seat, Stage, join};
@@ -60,7 +61,7 @@ where
     // A peer that waits for this party sees that it is gone.
     drop(near);
     let cpu = join(waited, peer.finish())?;
-    Ok(Sample { figures: vec![(Metric::Cpu, cpu)], line_ns: None })
+    Ok(Sample::of(vec![(Metric::Cpu, cpu)]))
 }
 
 /// Processor time per second of a wait of `length`, in nanoseconds.

@@ -26,7 +26,8 @@ use crate::endpoint::{Channel, Mourner};
 use crate::plan::case::Case;
 use crate::stage::control::Control;
 use crate::stage::measure::{Seat, Stage};
-use crate::stage::sample::{Sample, percentiles};
+use crate::stage::sample::Sample;
+use crate::stage::times::Times;
 use crate::stage::wait::Deadline;
 use crate::work::held::Held;
 
@@ -58,9 +59,7 @@ where
         let elapsed = die_once::<C>(stage, system, case)?;
         elapsed_ns.push(u32::try_from(elapsed.as_nanos()).unwrap_or(u32::MAX));
     }
-    let known = percentiles(&elapsed_ns, |ns| ns);
-    let figures = case.metrics().iter().filter_map(|metric| known.iter().find(|(name, _)| name == metric));
-    Ok(Sample { figures: figures.copied().collect(), line_ns: None })
+    Ok(Sample::timed(case, Times::new(elapsed_ns, 1.0)))
 }
 
 /// One process for each core.
@@ -69,7 +68,7 @@ fn start_burners(stage: &Stage<'_>) -> Result<Vec<Held>, String> {
     cores.dedup();
     let burner = |core| {
         // They are needed as long as the sample takes, and one more death.
-        let seat = Seat { core, limit: stage.lengths.limit + stage.lengths.timed, yields: false };
+        let seat = Seat { index: 0, core, limit: stage.lengths.limit + stage.lengths.timed, yields: false };
         Held::start(stage, &BurnerArguments::command_line(seat), Vec::new())
     };
     cores.into_iter().map(burner).collect()

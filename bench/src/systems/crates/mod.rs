@@ -1,3 +1,5 @@
 //! Libraries for Rust.
 
-pub(crate) mod rtrb;
+super::rivals! {
+    "rtrb" rtrb,
+}

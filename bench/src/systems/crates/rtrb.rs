@@ -16,11 +16,13 @@ const CAPACITY: usize = 256 << 10;
 const SLOTS_MIN: usize = 64;
 
 /// The system.
-pub(crate) fn system() -> System {
-    System::new("rtrb")
+pub(crate) fn systems() -> Vec<System> {
+    let rtrb = System::new("rtrb")
         .thread_slots::<Slots>()
-        .thread_records::<Records<64>, 64>()
-        .thread_records::<Records<1024>, 1024>()
+        .thread_long_slots::<Records<64>, 64>()
+        .thread_long_slots::<Records<1024>, 1024>()
+        .thread_open::<Records<64>>();
+    vec![rtrb]
 }
 
 /// A ring of 8-byte slots.

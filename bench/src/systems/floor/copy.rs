@@ -15,7 +15,7 @@ use crate::memory::boxes::{Boxes, Plain};
 use crate::plan::case::Case;
 use crate::stage::wait::{Deadline, Halt};
 use crate::systems::{System, sole};
-use crate::work::flows::{SlotBatches, batch};
+use crate::work::flows::{RecordBatches, SlotBatches, batch};
 
 /// Bytes that are in flight at most. Of 128 KiB to 2 MiB this was the fastest for records of 64 KiB: 16 boxes of them.
 const IN_FLIGHT: usize = 1 << 20;
@@ -29,10 +29,11 @@ const BATCH_SLOTS: usize = 256;
 /// The systems.
 pub(crate) fn systems() -> Vec<System> {
     let copy = System::new("copy")
-        .measure::<Copied, SlotBatches>(Case::Slots { batched: true })
-        .records::<Copied, 64>()
-        .records::<Copied, 1024>()
-        .records::<Copied, 65536>();
+        .measure::<Copied, SlotBatches>(Case::Slots { length: 8, batched: true })
+        .measure::<Copied, RecordBatches<64>>(Case::Slots { length: 64, batched: true })
+        .measure::<Copied, RecordBatches<1024>>(Case::Slots { length: 1024, batched: true })
+        .all_records::<Copied>()
+        .open::<Copied>();
     vec![copy.clone(), copy.again()]
 }
 

@@ -1,7 +1,19 @@
 //! The machine's own limits: the least that moves the bytes, and protects nobody.
 
-pub(crate) mod bells;
-pub(crate) mod copy;
+use crate::systems::System;
+
+mod bells;
+mod copy;
 pub(crate) mod line;
-pub(crate) mod mailbox;
-pub(crate) mod robust;
+mod mailbox;
+mod robust;
+
+/// All of them.
+pub(crate) fn systems() -> Vec<System> {
+    let mut systems = vec![line::system()];
+    systems.extend(mailbox::systems());
+    systems.extend(copy::systems());
+    systems.extend(bells::systems());
+    systems.push(robust::system());
+    systems
+}

@@ -1,6 +1,15 @@
 //! The kernel's channels.
 
-pub(crate) mod pidfd;
-pub(crate) mod pipe;
-pub(crate) mod stream;
-pub(crate) mod unix_socket;
+use crate::systems::System;
+
+mod pidfd;
+mod pipe;
+mod stream;
+mod unix_socket;
+
+/// All of them.
+pub(crate) fn systems() -> Vec<System> {
+    let mut systems = vec![pidfd::system(), pipe::system()];
+    systems.extend(unix_socket::systems());
+    systems
+}

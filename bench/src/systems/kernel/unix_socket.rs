@@ -18,9 +18,8 @@ pub(crate) fn systems() -> Vec<System> {
         System::new("unix socket")
             .round_trips::<Socket<false>>()
             .slots::<Socket<false>>()
-            .records::<Socket<false>, 64>()
-            .records::<Socket<false>, 1024>()
-            .records::<Socket<false>, 65536>()
+            .all_records::<Socket<false>>()
+            .open::<Socket<false>>()
             .wakeups::<Socket<false>>(),
         System::new("unix seqpacket").round_trips::<Socket<true>>(),
     ]
