@@ -3,8 +3,8 @@
 //! For each case, for each round, each system takes one sample: a disturbance from outside that lasts longer than a
 //! sample hits all systems of a case, not one. A system that failed once takes no further part in the case.
 //!
-//! A sample during which the hypervisor took the cores away, or before which the bare line took much longer than at
-//! best, was disturbed, and is taken again; a row has only so many spare samples, so that a run ends on a machine that is
+//! A sample during which the hypervisor or other processes took the cores away, or before which the bare line took much
+//! longer than at best, was disturbed, and is taken again; a row has only so many spare samples, so that a run ends on a machine that is
 //! always disturbed as well, and the report says how many were taken again.
 
 use std::time::Duration;
@@ -23,10 +23,11 @@ const OVERHEAD: Duration = Duration::from_millis(25);
 /// How long a sample may take before it counts as failed.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// How many times its best round trip the line may take beside a sample, and what share of its cores may be taken away
-/// during it, before it counts as disturbed.
+/// How many times its best round trip the line may take beside a sample, and what shares of its cores the hypervisor and
+/// other processes may take during it, before it counts as disturbed. The kernel counts in ticks of some milliseconds.
 const LINE_MAX: f64 = 1.5;
 const STOLEN_MAX: f64 = 0.02;
+const OTHERS_MAX: f64 = 0.2;
 
 /// One system in one case.
 #[derive(Clone, Debug)]
@@ -169,7 +170,8 @@ fn take(entry: &Entry, row: &mut Row, stage: &Stage<'_>, spare: u32, best_line_n
     loop {
         let earlier = Load::now(stage.placement);
         let taken = entry.job.lead()(stage, &entry.system, entry.case);
-        let stolen = Load::now(stage.placement).since(earlier).map_or(0.0, |(_, stolen)| stolen);
+        let load = Load::now(stage.placement).since(earlier);
+        let (others, stolen) = load.unwrap_or_default();
         let mut sample = match taken {
             Ok(sample) => sample,
             Err(reason) => return row.samples = Err(reason),
@@ -177,7 +179,7 @@ fn take(entry: &Entry, row: &mut Row, stage: &Stage<'_>, spare: u32, best_line_n
         sample.stolen = stolen;
         let line_ns = sample.line_ns.unwrap_or(*best_line_ns);
         *best_line_ns = best_line_ns.min(line_ns);
-        let is_disturbed = stolen > STOLEN_MAX || line_ns > LINE_MAX * *best_line_ns;
+        let is_disturbed = stolen > STOLEN_MAX || others > OTHERS_MAX || line_ns > LINE_MAX * *best_line_ns;
         if !is_disturbed || row.retaken == spare {
             return samples.push(sample);
         }

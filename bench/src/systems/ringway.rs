@@ -1,4 +1,4 @@
-//! Ringway itself: the safe, copying, waiting calls, which poll at first.
+//! Ringway itself: the safe, copying, waiting calls. Where all parties poll, its sides only spin.
 //!
 //! `ringway slots` has typed slots, `ringway slots, latency layout` slots with a line of their own, `ringway bytes`
 //! records of any length, `ringway mirrored` the same records in a ring that wraps by a mirrored mapping instead of
@@ -30,7 +30,12 @@ type Message = [u8; 64];
 
 /// The systems.
 pub(super) fn systems() -> Vec<System> {
-    let slots = System::new("ringway slots").round_trips::<SlotTrips>().slots::<SlotFlow>();
+    let slots = System::new("ringway slots")
+        .round_trips::<SlotTrips>()
+        .slots::<SlotFlow>()
+        .long_slots::<LongSlotFlow<64>, 64>()
+        .long_slots::<LongSlotFlow<1024>, 1024>()
+        .open::<LongSlotFlow<64>>();
     let latency = System::new("ringway slots, latency layout").round_trips::<LatencyTrips>();
     let bytes = System::new("ringway bytes")
         .round_trips::<ByteTrips>()
@@ -110,6 +115,66 @@ impl SlotConsumer for slots::Consumer<u64> {
     }
 }
 
+/// Slots of `LENGTH` bytes: as many bytes of them as of 8-byte ones.
+struct LongSlotFlow<const LENGTH: usize>;
+
+impl<const LENGTH: usize> Channel for LongSlotFlow<LENGTH> {
+    type Near = slots::Producer<[u8; LENGTH]>;
+    type Far = slots::Consumer<[u8; LENGTH]>;
+
+    fn create(_: Shape) -> io::Result<(Self::Near, Vec<OwnedFd>)> {
+        let config = Config::spsc().capacity(8 * SLOTS / LENGTH as u64);
+        let region = Arc::new(slots::anonymous::<[u8; LENGTH]>(&config).map_err(io::Error::other)?);
+        let descriptor = passed(&region)?;
+        let mut producer = slots::Producer::attach(&region).map_err(io::Error::other)?;
+        producer.set_wait_strategy(WaitStrategy::Spin);
+        Ok((producer, vec![descriptor]))
+    }
+
+    fn attach(_: Shape, descriptors: Vec<OwnedFd>) -> io::Result<Self::Far> {
+        let expected = slots::expected::<[u8; LENGTH]>();
+        let region = Region::inherited(sole(descriptors)?.as_raw_fd(), &expected);
+        let region = Arc::new(region.map_err(io::Error::other)?);
+        let mut consumer = slots::Consumer::attach(&region).map_err(io::Error::other)?;
+        consumer.set_wait_strategy(WaitStrategy::Spin);
+        Ok(consumer)
+    }
+}
+
+impl<const LENGTH: usize> RecordProducer for slots::Producer<[u8; LENGTH]> {
+    #[inline]
+    fn send(&mut self, message: &[u8], deadline: &Deadline<'_>) -> Result<(), Halt> {
+        let message = message.first_chunk::<LENGTH>().ok_or(Halt::Closed)?;
+        self.send_until(message, deadline.moment()).map_err(send_failed)
+    }
+
+    #[inline]
+    fn send_batch(&mut self, messages: &[u8], _: usize, deadline: &Deadline<'_>) -> Result<(), Halt> {
+        let messages = messages.as_chunks::<LENGTH>().0;
+        let sent = self.send_many_until(messages, deadline.moment()).map_err(send_failed)?;
+        if sent == messages.len() { Ok(()) } else { Err(Halt::Late) }
+    }
+}
+
+impl<const LENGTH: usize> RecordConsumer for slots::Consumer<[u8; LENGTH]> {
+    #[inline]
+    fn receive(&mut self, message: &mut [u8], deadline: &Deadline<'_>) -> Result<(), Halt> {
+        let message = message.first_chunk_mut::<LENGTH>().ok_or(Halt::Closed)?;
+        self.recv_into_until(message, deadline.moment()).map_err(recv_failed)
+    }
+
+    #[inline]
+    fn receive_batch(
+        &mut self,
+        messages: &mut [u8],
+        _: usize,
+        deadline: &Deadline<'_>,
+    ) -> Result<usize, Halt> {
+        let messages = messages.as_chunks_mut::<LENGTH>().0;
+        self.recv_many_until(messages, deadline.moment()).map_err(recv_failed)
+    }
+}
+
 /// Byte records.
 struct ByteFlow<const MIRRORED: bool>;
 
@@ -122,13 +187,17 @@ impl<const MIRRORED: bool> Channel for ByteFlow<MIRRORED> {
         let config = Config::spsc().capacity(bytes_of(shape)).wrap(wrap);
         let region = Arc::new(bytes::anonymous(&config).map_err(io::Error::other)?);
         let descriptor = passed(&region)?;
-        Ok((bytes::Producer::attach(&region).map_err(io::Error::other)?, vec![descriptor]))
+        let mut producer = bytes::Producer::attach(&region).map_err(io::Error::other)?;
+        producer.set_wait_strategy(WaitStrategy::Spin);
+        Ok((producer, vec![descriptor]))
     }
 
     fn attach(_: Shape, descriptors: Vec<OwnedFd>) -> io::Result<Self::Far> {
         let region = Region::inherited(sole(descriptors)?.as_raw_fd(), &bytes::expected());
         let region = Arc::new(region.map_err(io::Error::other)?);
-        bytes::Consumer::attach(&region).map_err(io::Error::other)
+        let mut consumer = bytes::Consumer::attach(&region).map_err(io::Error::other)?;
+        consumer.set_wait_strategy(WaitStrategy::Spin);
+        Ok(consumer)
     }
 }
 
