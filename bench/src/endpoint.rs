@@ -1,7 +1,7 @@
 //! What a system has to offer to be measured: how its two ends come to be, and how they move messages.
 //!
-//! All verbs block and give up by `Err`. They block by polling (see [`wait`](crate::stage::wait)), or, where the [`Shape`] says
-//! so, by sleeping in the kernel: until the deadline at most, or in a system call that a signal ends, which the
+//! All verbs block and give up by `Err`. They block by polling (see [`wait`](crate::stage::wait)), or, where [`Shape::waits`]
+//! says so, by sleeping in the kernel: until the deadline at most, or in a system call that a signal ends, which the
 //! [alarm](crate::stage::alarm) sends then. They are called in loops that are compiled for each system by itself, so mark them
 //! `#[inline]`.
 
@@ -19,8 +19,19 @@ pub(crate) struct Shape {
     pub length: usize,
     /// Whether messages are sent and received many at a time.
     pub batched: bool,
-    /// Whether every wait sleeps in the kernel until what it waits for is there. Otherwise every wait polls.
-    pub sleeps: bool,
+    /// How its parties wait.
+    pub waits: Waits,
+}
+
+/// How the parties of a channel wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Waits {
+    /// Every wait polls.
+    Poll,
+    /// Every wait sleeps in the kernel until what it waits for is there.
+    Sleep,
+    /// As the system waits when nothing is chosen: descriptors block; others may poll for a while before they sleep.
+    Usual,
 }
 
 /// A channel between two processes. The near end is the measuring process's: the producer, or the caller of round

@@ -1,6 +1,6 @@
 //! What is measured: the cases, in the order of the report, and the figures each yields.
 
-use crate::endpoint::Shape;
+use crate::endpoint::{Shape, Waits};
 use crate::plan::metric::Metric;
 use crate::stage::place::Placement;
 
@@ -246,21 +246,24 @@ impl Case {
     pub(crate) fn shape(self) -> Shape {
         match self {
             Self::Slots { length, batched } | Self::Records { length, batched } => {
-                Shape { length, batched, sleeps: false }
+                Shape { length, batched, waits: Waits::Poll }
             }
             Self::Queue { manner, .. } => {
-                Shape { length: 8, batched: manner == Manner::Batched, sleeps: manner == Manner::Blocking }
+                let waits = if manner == Manner::Blocking { Waits::Usual } else { Waits::Poll };
+                Shape { length: 8, batched: manner == Manner::Batched, waits }
             }
-            Self::Limit(Limit::Trip { sleeps }) => Shape { length: MESSAGE, batched: false, sleeps },
-            Self::Limit(_) | Self::RoundTrip | Self::Open { .. } => {
-                Shape { length: MESSAGE, batched: false, sleeps: false }
-            }
-            Self::Wakeup { .. }
-            | Self::Crowd { .. }
-            | Self::Sync(_)
+            Self::Limit(Limit::Trip { sleeps: false })
+            | Self::Limit(Limit::Alone | Limit::Contended | Limit::Copy { .. })
+            | Self::RoundTrip
+            | Self::Open { .. } => Shape { length: MESSAGE, batched: false, waits: Waits::Poll },
+            Self::Limit(Limit::Trip { sleeps: true })
+            | Self::Wakeup { .. }
             | Self::Setup
             | Self::Death { .. }
-            | Self::Blocked => Shape { length: MESSAGE, batched: false, sleeps: true },
+            | Self::Blocked => Shape { length: MESSAGE, batched: false, waits: Waits::Sleep },
+            Self::Crowd { .. } | Self::Sync(_) => {
+                Shape { length: MESSAGE, batched: false, waits: Waits::Usual }
+            }
         }
     }
 

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::args::{BurnerArguments, PeerArguments, SeatArguments};
-use crate::endpoint::{Channel, ThreadChannel};
+use crate::endpoint::{Channel, ThreadChannel, Waits};
 use crate::plan::case::Case;
 use crate::stage::alarm::Alarm;
 use crate::stage::clock::Clock;
@@ -137,8 +137,8 @@ where
 }
 
 /// What ends the system calls of a case that sleeps in them.
-fn set_alarm(case: Case, limit: Duration) -> io::Result<Option<Alarm>> {
-    case.shape().sleeps.then(|| Alarm::set(limit)).transpose()
+pub(crate) fn set_alarm(case: Case, limit: Duration) -> io::Result<Option<Alarm>> {
+    (case.shape().waits != Waits::Poll).then(|| Alarm::set(limit)).transpose()
 }
 
 /// The measuring party's part of [`Job::Threads`].

@@ -17,8 +17,8 @@
 //!    ```
 //!
 //! Round trips are made once with every wait polling (`round_trips`) and once with every wait sleeping in the kernel
-//! (`wakeups`); `blocked` is one of the latter in which the answer takes long. Whether to sleep is told to the channel by
-//! [`Shape::sleeps`](crate::endpoint::Shape::sleeps). `deaths` kills the process that holds the far end.
+//! (`wakeups`); `blocked` is one of the latter in which the answer takes long. How to wait is told to the channel by
+//! [`Shape::waits`](crate::endpoint::Shape::waits). `deaths` kills the process that holds the far end.
 //!
 //! [`System::again`] is the same system once more, for the noise floor: two rows that differ only by chance.
 

@@ -13,7 +13,7 @@ use ringway::{Config, RecvError, Region, SendError, TryRecvError, WaitStrategy, 
 
 use super::{System, sole};
 use crate::endpoint::{
-    Caller, Channel, Mourner, RecordConsumer, RecordProducer, Shape, SlotConsumer, SlotProducer,
+    Caller, Channel, Mourner, RecordConsumer, RecordProducer, Shape, SlotConsumer, SlotProducer, Waits,
 };
 use crate::stage::wait::{Deadline, Halt};
 
@@ -290,7 +290,7 @@ impl SlotEnd {
     fn new(out: &Arc<Region>, into: &Arc<Region>, shape: Shape) -> io::Result<Self> {
         let mut producer = slots::Producer::attach(out).map_err(io::Error::other)?;
         let mut consumer = slots::Consumer::attach(into).map_err(io::Error::other)?;
-        if shape.sleeps {
+        if shape.waits == Waits::Sleep {
             producer.set_wait_strategy(WaitStrategy::Sleep);
             consumer.set_wait_strategy(WaitStrategy::Sleep);
         }

@@ -10,7 +10,7 @@ use std::os::fd::OwnedFd;
 
 use rustix::io::Errno;
 
-use crate::endpoint::{Caller, RecordConsumer, RecordProducer, Shape, SlotConsumer, SlotProducer};
+use crate::endpoint::{Caller, RecordConsumer, RecordProducer, Shape, SlotConsumer, SlotProducer, Waits};
 use crate::stage::wait::{Deadline, Halt};
 
 /// Bytes of a batch.
@@ -37,7 +37,7 @@ impl StreamEnd {
     /// The kernel's refusal.
     pub(crate) fn new(shape: Shape, source: OwnedFd, target: OwnedFd) -> io::Result<Self> {
         for descriptor in [&source, &target] {
-            rustix::io::ioctl_fionbio(descriptor, !shape.sleeps)?;
+            rustix::io::ioctl_fionbio(descriptor, shape.waits == Waits::Poll)?;
         }
         Ok(Self { source, target, partial: Vec::with_capacity(BATCH_BYTES), bytes: vec![0; BATCH_BYTES] })
     }
@@ -194,7 +194,7 @@ mod tests {
         let stop = AtomicU64::new(0);
         let deadline = Deadline::new(Duration::from_secs(20), &stop, false);
         let ((source, far_target), (far_source, target)) = (pipe().unwrap(), pipe().unwrap());
-        let shape = Shape { length: 4, batched: true, sleeps: false };
+        let shape = Shape { length: 4, batched: true, waits: Waits::Poll };
         let near = StreamEnd::new(shape, source, target).unwrap();
         let mut far = StreamEnd::new(shape, far_source, far_target).unwrap();
         let mut messages = [0; 16];
