@@ -49,6 +49,7 @@ pub(crate) fn all() -> Vec<System> {
     let mut systems = floor::systems();
     systems.extend(ringway::systems());
     systems.extend(crates::systems());
+    systems.push(crates::standard::system());
     systems.extend(kernel::systems());
     systems
 }

@@ -1,5 +1,15 @@
 //! Libraries for Rust.
 
+mod queue;
+pub(crate) mod standard;
+
 super::rivals! {
     "rtrb" rtrb,
+    "ringbuf" ringbuf,
+    "disruptor" disruptor,
+    "crossbeam-queue" crossbeam_queue,
+    "concurrent-queue" concurrent_queue,
+    "crossbeam-channel" crossbeam_channel,
+    "flume" flume,
+    "kanal" kanal,
 }
