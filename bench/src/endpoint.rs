@@ -110,7 +110,8 @@ pub(crate) trait SlotProducer {
     /// How many messages a batch has.
     const BATCH: usize = 256;
 
-    /// Sends one message. The receiver must be able to see it without a further call.
+    /// Sends one message. The receiver must be able to see it without a further call, unless the system says that it holds
+    /// messages back.
     ///
     /// # Errors
     ///
@@ -123,6 +124,16 @@ pub(crate) trait SlotProducer {
     ///
     /// As [`Caller::send`].
     fn send_batch(&mut self, slots: &[u64], deadline: &Deadline<'_>) -> Result<(), Halt>;
+
+    /// Sends whatever messages were held back.
+    ///
+    /// # Errors
+    ///
+    /// As [`Caller::send`].
+    #[inline]
+    fn flush(&mut self, _deadline: &Deadline<'_>) -> Result<(), Halt> {
+        Ok(())
+    }
 }
 
 /// The receiving end of a flow of 8-byte messages.
@@ -150,20 +161,33 @@ pub(crate) trait RecordProducer {
     /// How many bytes of messages a batch has.
     const BATCH_BYTES: usize = 16 << 10;
 
-    /// Sends one message. The receiver must be able to see it without a further call. The length is the same for all
-    /// messages of a channel, and known at compile time where this is inlined.
+    /// Sends one message. The receiver must be able to see it without a further call, unless the system says that it holds
+    /// messages back. The length is the same for all messages of a channel, and known at compile time where this is
+    /// inlined.
     ///
     /// # Errors
     ///
     /// As [`Caller::send`].
     fn send(&mut self, message: &[u8], deadline: &Deadline<'_>) -> Result<(), Halt>;
 
-    /// Sends all of `messages`, which lie one after another, `length` bytes each.
+    /// Sends all of `messages`, which lie one after another, `length` bytes each: one by one, unless there is a better way.
     ///
     /// # Errors
     ///
     /// As [`Caller::send`].
-    fn send_batch(&mut self, messages: &[u8], length: usize, deadline: &Deadline<'_>) -> Result<(), Halt>;
+    fn send_batch(&mut self, messages: &[u8], length: usize, deadline: &Deadline<'_>) -> Result<(), Halt> {
+        messages.chunks_exact(length).try_for_each(|message| self.send(message, deadline))
+    }
+
+    /// Sends whatever messages were held back.
+    ///
+    /// # Errors
+    ///
+    /// As [`Caller::send`].
+    #[inline]
+    fn flush(&mut self, _deadline: &Deadline<'_>) -> Result<(), Halt> {
+        Ok(())
+    }
 }
 
 /// The receiving end of a flow of records.
@@ -179,7 +203,7 @@ pub(crate) trait RecordConsumer {
     fn receive(&mut self, message: &mut [u8], deadline: &Deadline<'_>) -> Result<(), Halt>;
 
     /// Receives at least one message of `length` bytes and as many as there are and have room, one after another, and
-    /// says how many messages they are.
+    /// says how many messages they are: one, unless there is a better way.
     ///
     /// # Errors
     ///
@@ -189,5 +213,8 @@ pub(crate) trait RecordConsumer {
         messages: &mut [u8],
         length: usize,
         deadline: &Deadline<'_>,
-    ) -> Result<usize, Halt>;
+    ) -> Result<usize, Halt> {
+        self.receive(&mut messages[..length], deadline)?;
+        Ok(1)
+    }
 }

@@ -65,7 +65,9 @@ pub(crate) struct Absent {
 
 /// All systems that are not measured, with the reasons.
 pub(crate) fn absent() -> Vec<Absent> {
-    crates::absent()
+    let mut absent = crates::absent();
+    absent.extend(kernel::absent());
+    absent
 }
 
 /// The rivals of a folder: each a module of its own behind a feature, or absent with the reason.
@@ -195,6 +197,15 @@ impl System {
     {
         self.measure::<C, Records<LENGTH>>(Case::Records { length: LENGTH, batched: false })
             .measure::<C, RecordBatches<LENGTH>>(Case::Records { length: LENGTH, batched: true })
+    }
+
+    /// As [`records`](Self::records), but one at a time only: for what has no other way.
+    #[allow(dead_code)] // because the systems that need it are optional.
+    fn single_records<C, const LENGTH: usize>(self) -> Self
+    where
+        C: Channel<Near: RecordProducer, Far: RecordConsumer>,
+    {
+        self.measure::<C, Records<LENGTH>>(Case::Records { length: LENGTH, batched: false })
     }
 
     /// Takes part in the flows of records of every length.

@@ -14,7 +14,7 @@ impl<N: SlotProducer, F: SlotConsumer> Work<N, F> for Slots {
         for sequence in run.first..run.first + run.count {
             near.send(message::seal(sequence), run.deadline)?;
         }
-        Ok(())
+        near.flush(run.deadline)
     }
 
     fn far(far: &mut F, run: Run<'_>) -> Result<(), Halt> {
@@ -68,7 +68,7 @@ impl<N: RecordProducer, F: RecordConsumer, const LENGTH: usize> Work<N, F> for R
             message::fill(message, sequence);
             near.send(message, run.deadline)?;
         }
-        Ok(())
+        near.flush(run.deadline)
     }
 
     fn far(far: &mut F, run: Run<'_>) -> Result<(), Halt> {

@@ -26,7 +26,7 @@ pub(crate) fn system() -> System {
 }
 
 /// Two pipes, one each way. A flow leaves one of them alone.
-struct Pipe;
+pub(super) struct Pipe;
 
 impl Channel for Pipe {
     type Near = StreamEnd;

@@ -42,9 +42,14 @@ impl StreamEnd {
         Ok(Self { source, target, partial: Vec::with_capacity(BATCH_BYTES), bytes: vec![0; BATCH_BYTES] })
     }
 
+    /// The descriptor that it writes to.
+    pub(super) fn target(&self) -> &OwnedFd {
+        &self.target
+    }
+
     /// Reads at least one byte, and as many as there are and have room.
     #[inline]
-    fn read_some(&self, room: &mut [u8], deadline: &Deadline<'_>) -> Result<usize, Halt> {
+    pub(super) fn read_some(&self, room: &mut [u8], deadline: &Deadline<'_>) -> Result<usize, Halt> {
         let mut wait = deadline.wait();
         loop {
             match rustix::io::read(&self.source, &mut *room) {
@@ -57,6 +62,7 @@ impl StreamEnd {
         }
     }
 
+    /// Fills `room`.
     #[inline]
     fn read_all(&self, mut room: &mut [u8], deadline: &Deadline<'_>) -> Result<(), Halt> {
         while !room.is_empty() {
@@ -66,8 +72,9 @@ impl StreamEnd {
         Ok(())
     }
 
+    /// Writes all of `bytes`.
     #[inline]
-    fn write_all(&self, mut bytes: &[u8], deadline: &Deadline<'_>) -> Result<(), Halt> {
+    pub(super) fn write_all(&self, mut bytes: &[u8], deadline: &Deadline<'_>) -> Result<(), Halt> {
         let mut wait = deadline.wait();
         while !bytes.is_empty() {
             match rustix::io::write(&self.target, bytes) {

@@ -1,4 +1,7 @@
-//! The kernel's Unix-domain sockets: a stream for everything, and one that keeps messages apart for round trips.
+//! The kernel's Unix-domain sockets: a stream, and one that keeps messages apart.
+//!
+//! Of the latter one message is one packet, hence it has no batches, and no records of 1 MiB: a packet has to fit into
+//! what the kernel grants a socket, which is a fifth of that unless an administrator has raised it.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -21,7 +24,14 @@ pub(crate) fn systems() -> Vec<System> {
             .all_records::<Socket<false>>()
             .open::<Socket<false>>()
             .wakeups::<Socket<false>>(),
-        System::new("unix seqpacket").round_trips::<Socket<true>>(),
+        System::new("unix seqpacket")
+            .round_trips::<Socket<true>>()
+            .single_records::<Socket<true>, 64>()
+            .single_records::<Socket<true>, 1024>()
+            .single_records::<Socket<true>, 8192>()
+            .single_records::<Socket<true>, 65536>()
+            .open::<Socket<true>>()
+            .wakeups::<Socket<true>>(),
     ]
 }
 
