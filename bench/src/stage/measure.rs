@@ -45,13 +45,15 @@ pub(crate) enum Job {
     Processes { lead: Lead, follow: Follow },
     /// Between two threads.
     Threads { lead: Lead },
+    /// By the measuring thread alone.
+    Alone { lead: Lead },
 }
 
 impl Job {
     /// The measuring party's part.
     pub(crate) fn lead(self) -> Lead {
         match self {
-            Self::Processes { lead, .. } | Self::Threads { lead } => lead,
+            Self::Processes { lead, .. } | Self::Threads { lead } | Self::Alone { lead } => lead,
         }
     }
 
@@ -60,6 +62,10 @@ impl Job {
         match self {
             Self::Processes { .. } => format!("processes, {placement}"),
             Self::Threads { .. } => format!("threads, {placement}"),
+            Self::Alone { .. } => match placement.producer() {
+                Some(core) => format!("one thread, core {core}"),
+                None => format!("one thread, {placement}"),
+            },
         }
     }
 }

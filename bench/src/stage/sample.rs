@@ -178,6 +178,8 @@ pub(crate) fn lead(
 
     let sample = if is_timed {
         Sample::timed(plan.case, Times::new(ticks, plan.clock.ns_per_tick()))
+    } else if plan.case.metrics() == [Metric::Cost] {
+        Sample::of(vec![(Metric::Cost, elapsed / count as f64)])
     } else {
         let rate = count as f64 * 1e9 / elapsed;
         let bandwidth = rate * plan.case.shape().length as f64;

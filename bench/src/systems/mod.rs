@@ -42,6 +42,7 @@ use crate::work::trips::MessageTrips;
 mod crates;
 pub(crate) mod floor;
 mod kernel;
+pub(crate) mod limits;
 mod ringway;
 
 /// All systems, in the order of the report: the floors first.
@@ -51,6 +52,7 @@ pub(crate) fn all() -> Vec<System> {
     systems.extend(crates::systems());
     systems.push(crates::standard::system());
     systems.extend(kernel::systems());
+    systems.extend(limits::systems());
     systems
 }
 
@@ -67,6 +69,7 @@ pub(crate) struct Absent {
 pub(crate) fn absent() -> Vec<Absent> {
     let mut absent = crates::absent();
     absent.extend(kernel::absent());
+    absent.extend(limits::absent());
     absent
 }
 

@@ -10,6 +10,7 @@ pub(crate) mod blocked;
 pub(crate) mod death;
 pub(crate) mod flows;
 pub(crate) mod held;
+pub(crate) mod limits;
 pub(crate) mod open;
 pub(crate) mod sleeping;
 pub(crate) mod trips;

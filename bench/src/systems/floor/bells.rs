@@ -14,15 +14,22 @@ use rustix::io::Errno;
 use crate::endpoint::{Caller, Channel, Shape};
 use crate::memory::futex;
 use crate::memory::shared::{View, Words};
+use crate::plan::case::{Case, Limit};
 use crate::stage::wait::{Deadline, Halt};
 use crate::systems::System;
+use crate::work::sleeping::SleepingTrips;
 use ringway_shm::primitive::{AtomicU32, AtomicU64, Ordering};
 
 /// The systems.
 pub(crate) fn systems() -> Vec<System> {
     let futex = System::new("futex").wakeups::<Bells<Stamp>>();
     let again = futex.again();
-    vec![futex.blocked::<Bells<Stamp>>(), again, System::new("eventfd").wakeups::<Bells<EventFd>>()]
+    let limit = Case::Limit(Limit::Trip { sleeps: true });
+    vec![
+        futex.blocked::<Bells<Stamp>>().measure::<Bells<Stamp>, SleepingTrips>(limit),
+        again,
+        System::new("eventfd").wakeups::<Bells<EventFd>>().measure::<Bells<EventFd>, SleepingTrips>(limit),
+    ]
 }
 
 /// A stamp and a message.

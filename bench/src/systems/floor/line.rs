@@ -8,16 +8,22 @@ use std::os::fd::OwnedFd;
 
 use crate::endpoint::{Channel, Shape};
 use crate::memory::shared::{Line, View};
-use crate::plan::case::Case;
+use crate::plan::case::{Case, Limit};
 use crate::stage::wait::{Deadline, Halt};
 use crate::systems::{System, sole};
 use crate::work::Run;
 use crate::work::trips::{BareTrips, Turn};
 use ringway_shm::primitive::{AtomicU64, Ordering};
 
-/// The system.
-pub(crate) fn system() -> System {
-    System::new("line").measure::<SharedLine, BareTrips>(Case::RoundTrip)
+/// The systems.
+pub(crate) fn systems() -> Vec<System> {
+    let limit = Case::Limit(Limit::Trip { sleeps: false });
+    vec![
+        System::new("line")
+            .measure::<SharedLine<true>, BareTrips>(Case::RoundTrip)
+            .measure::<SharedLine<true>, BareTrips>(limit),
+        System::new("line, no hint").measure::<SharedLine<false>, BareTrips>(limit),
+    ]
 }
 
 /// One end of the line: the word that both parties write in turns.
@@ -59,29 +65,37 @@ impl<'a> LineEnd<'a> {
     }
 }
 
+impl LineEnd<'_> {
+    /// Receives message `sequence`, polling with the processor's spin hint or without.
+    #[inline(always)]
+    fn poll<const HINTED: bool>(&self, sequence: u64, deadline: &Deadline<'_>) -> Result<(), Halt> {
+        let mut wait = deadline.wait();
+        // Acquire: pairs with the Release in `send`. Any other value is one from before: the parties take turns.
+        while self.word.load(Ordering::Acquire) != sequence + 1 {
+            if HINTED { wait.poll()? } else { wait.poll_unhinted()? }
+        }
+        Ok(())
+    }
+}
+
 impl Turn for LineEnd<'_> {
     #[inline(always)]
     fn send(&mut self, sequence: u64, _: &Deadline<'_>) -> Result<(), Halt> {
-        // Release: as a hand-over would need it. Pairs with the Acquire in `receive`.
+        // Release: as a hand-over would need it. Pairs with the Acquire in `poll`.
         self.word.store(sequence + 1, Ordering::Release);
         Ok(())
     }
 
     #[inline(always)]
     fn receive(&mut self, sequence: u64, deadline: &Deadline<'_>) -> Result<(), Halt> {
-        let mut wait = deadline.wait();
-        // Acquire: pairs with the Release in `send`. Any other value is one from before: the parties take turns.
-        while self.word.load(Ordering::Acquire) != sequence + 1 {
-            wait.poll()?;
-        }
-        Ok(())
+        self.poll::<true>(sequence, deadline)
     }
 }
 
 /// The line as a channel, and either end of it.
-struct SharedLine(View<Line>);
+struct SharedLine<const HINTED: bool>(View<Line>);
 
-impl Channel for SharedLine {
+impl<const HINTED: bool> Channel for SharedLine<HINTED> {
     type Near = Self;
     type Far = Self;
 
@@ -96,7 +110,7 @@ impl Channel for SharedLine {
     }
 }
 
-impl Turn for SharedLine {
+impl<const HINTED: bool> Turn for SharedLine<HINTED> {
     #[inline(always)]
     fn send(&mut self, sequence: u64, deadline: &Deadline<'_>) -> Result<(), Halt> {
         LineEnd::new(&self.0.word).send(sequence, deadline)
@@ -104,6 +118,6 @@ impl Turn for SharedLine {
 
     #[inline(always)]
     fn receive(&mut self, sequence: u64, deadline: &Deadline<'_>) -> Result<(), Halt> {
-        LineEnd::new(&self.0.word).receive(sequence, deadline)
+        LineEnd::new(&self.0.word).poll::<HINTED>(sequence, deadline)
     }
 }

@@ -10,7 +10,7 @@ mod robust;
 
 /// All of them.
 pub(crate) fn systems() -> Vec<System> {
-    let mut systems = vec![line::system()];
+    let mut systems = line::systems();
     systems.extend(mailbox::systems());
     systems.extend(copy::systems());
     systems.extend(bells::systems());
