@@ -63,7 +63,7 @@ fn assert_figures(rows: &[Value]) {
             0.0 < figure("min") && figure("min") <= figure("median") && figure("median") <= figure("max")
         );
         // A line between two cores that run all the time, where it says something about the row.
-        let has_line = matches!(row["group"].as_str(), Some("latency" | "flow"))
+        let has_line = matches!(row["group"].as_str(), Some("spsc" | "latency" | "flow"))
             || row["case"] == "64 B round trip, apart";
         assert_eq!(row["line_ns"].as_f64().is_some_and(|line| line > 0.0), has_line, "{row}");
         assert!(row.get("failed").is_none());
@@ -83,9 +83,9 @@ fn round_trips_have_their_percentiles_and_equal_rows() {
 
 #[test]
 fn flows_cross_processes_and_threads() {
-    let (_, rows) = rows("flow", &["64 B record batched"]);
+    let (_, rows) = rows("flow", &["64 B ", " batched"]);
     assert_figures(&rows);
-    assert_eq!(texts(&rows, "group"), ["flow"]);
+    assert_eq!(texts(&rows, "group"), ["spsc", "flow"]);
     assert_eq!(texts(&rows[..2], "metric"), ["rate", "bandwidth"]);
     for (system, party) in [("copy", "processes"), ("rtrb", "threads"), ("pipe", "processes")] {
         let row = rows.iter().find(|row| row["system"] == system).unwrap();
@@ -127,6 +127,46 @@ fn a_wait_for_nothing_takes_little_processor_time() {
     assert_eq!(texts(&rows, "unit"), ["ns/s"]);
     // A party that polls uses all of its core. How little is little is not for a shortened run to say.
     assert!(rows.iter().all(|row| row["median"].as_f64().unwrap() < 0.5e9), "{rows:?}");
+}
+
+#[test]
+fn the_machines_own_limits_have_their_figures() {
+    let (_, rows) = rows("limits", &["limits: "]);
+    assert_figures(&rows);
+    assert_eq!(texts(&rows, "group"), ["limits"]);
+    for (system, case, metric, party) in [
+        ("line, no hint", "round trip", "p50", "processes"),
+        ("eventfd", "round trip, sleeping", "p50", "processes"),
+        ("release store", "one core", "cost", "one thread"),
+        ("fetch_add", "two cores, one line", "cost", "threads"),
+        ("memcpy", "copy 64 KiB", "bandwidth", "one thread"),
+        ("memcpy, written by the other core", "copy 64 KiB", "bandwidth", "threads"),
+    ] {
+        let row = rows.iter().find(|row| row["system"] == system && row["case"] == case).unwrap();
+        assert_eq!(row["metric"], metric);
+        assert!(row["placement"].as_str().unwrap().starts_with(party), "{row}");
+    }
+}
+
+#[test]
+fn the_kernels_channels_carry_records_of_a_kibibyte() {
+    let (_, rows) = rows("kernel", &["flow: ", "1 KiB record"]);
+    assert_figures(&rows);
+    let has =
+        |system: &str, case: &str| rows.iter().any(|row| row["system"] == system && row["case"] == case);
+    for system in ["pipe, buffered", "vmsplice", "unix seqpacket", "tcp loopback"] {
+        assert!(has(system, "1 KiB record"), "{system}");
+        let has_batches = matches!(system, "vmsplice" | "tcp loopback");
+        assert_eq!(has(system, "1 KiB record batched"), has_batches, "{system}");
+    }
+}
+
+#[test]
+fn a_system_that_the_kernel_refuses_is_absent() {
+    let output = run(&["--list"]);
+    let list = String::from_utf8(output.stdout).unwrap();
+    // It is measured or named with the reason.
+    assert!(output.status.success() && list.contains("posix mq"), "{list}");
 }
 
 /// The median bandwidth of a system.
