@@ -118,12 +118,14 @@ pub(crate) trait SlotProducer {
     /// As [`Caller::send`].
     fn send(&mut self, slot: u64, deadline: &Deadline<'_>) -> Result<(), Halt>;
 
-    /// Sends all of `slots`, in order.
+    /// Sends all of `slots`, in order: one by one, unless the system can do better.
     ///
     /// # Errors
     ///
     /// As [`Caller::send`].
-    fn send_batch(&mut self, slots: &[u64], deadline: &Deadline<'_>) -> Result<(), Halt>;
+    fn send_batch(&mut self, slots: &[u64], deadline: &Deadline<'_>) -> Result<(), Halt> {
+        slots.iter().try_for_each(|&slot| self.send(slot, deadline))
+    }
 
     /// Sends whatever messages were held back.
     ///
@@ -148,12 +150,16 @@ pub(crate) trait SlotConsumer {
     /// As [`Caller::send`].
     fn receive(&mut self, deadline: &Deadline<'_>) -> Result<u64, Halt>;
 
-    /// Receives at least one message and as many as there are and have room, and says how many.
+    /// Receives at least one message and as many as there are and have room, and says how many: one, unless the system can
+    /// do better.
     ///
     /// # Errors
     ///
     /// As [`Caller::send`].
-    fn receive_batch(&mut self, slots: &mut [u64], deadline: &Deadline<'_>) -> Result<usize, Halt>;
+    fn receive_batch(&mut self, slots: &mut [u64], deadline: &Deadline<'_>) -> Result<usize, Halt> {
+        slots[0] = self.receive(deadline)?;
+        Ok(1)
+    }
 }
 
 /// The sending end of a flow of records.
@@ -217,4 +223,46 @@ pub(crate) trait RecordConsumer {
         self.receive(&mut messages[..length], deadline)?;
         Ok(1)
     }
+}
+
+/// A queue of 8-byte messages that several processes send to and receive from. Each message goes to one of them.
+pub(crate) trait Queue {
+    /// What the measuring process, which takes no part, keeps meanwhile.
+    type Kept;
+    /// The end of a process that sends.
+    type Producer: SlotProducer;
+    /// The end of a process that receives.
+    type Consumer: SlotConsumer;
+
+    /// Creates the queue, and says which descriptors each process is to inherit.
+    ///
+    /// # Errors
+    ///
+    /// As [`Channel::create`].
+    fn create(shape: Shape) -> io::Result<(Self::Kept, Vec<OwnedFd>)>;
+
+    /// Attaches, in a process that sends, to the descriptors that `create` named, in their order.
+    ///
+    /// # Errors
+    ///
+    /// As [`Channel::attach`].
+    fn producer(shape: Shape, descriptors: Vec<OwnedFd>) -> io::Result<Self::Producer>;
+
+    /// Attaches, in a process that receives.
+    ///
+    /// # Errors
+    ///
+    /// As [`Channel::attach`].
+    fn consumer(shape: Shape, descriptors: Vec<OwnedFd>) -> io::Result<Self::Consumer>;
+}
+
+/// A queue of 8-byte messages that several threads send to and receive from.
+pub(crate) trait ThreadQueue {
+    /// The end of a thread that sends.
+    type Producer: SlotProducer + Send + 'static;
+    /// The end of a thread that receives.
+    type Consumer: SlotConsumer + Send + 'static;
+
+    /// Creates the ends of so many threads that send and as many that receive.
+    fn create(parties: usize) -> Vec<(Self::Producer, Self::Consumer)>;
 }

@@ -67,13 +67,20 @@ pub(crate) fn seal(sequence: u64) -> u64 {
 }
 
 /// The number of the message that starts with `word`, whatever the word is.
-fn unseal(word: u64) -> u64 {
-    word.wrapping_sub(SALT).wrapping_mul(inverse(STEP))
+#[inline(always)]
+pub(crate) fn unseal(word: u64) -> u64 {
+    const UNSTEP: u64 = inverse(STEP);
+    word.wrapping_sub(SALT).wrapping_mul(UNSTEP)
 }
 
 /// The number whose product with `odd` is one, by Newton's iteration: each step doubles the correct low bits.
-fn inverse(odd: u64) -> u64 {
-    (0..6).fold(odd, |found, _| found.wrapping_mul(2_u64.wrapping_sub(odd.wrapping_mul(found))))
+const fn inverse(odd: u64) -> u64 {
+    let (mut found, mut steps) = (odd, 0);
+    while steps < 6 {
+        found = found.wrapping_mul(2_u64.wrapping_sub(odd.wrapping_mul(found)));
+        steps += 1;
+    }
+    found
 }
 
 /// Writes every byte of `message`, whose length is a multiple of 8 and at least 16.

@@ -20,6 +20,9 @@
 //! (`wakeups`); `blocked` is one of the latter in which the answer takes long. How to wait is told to the channel by
 //! [`Shape::waits`](crate::endpoint::Shape::waits). `deaths` kills the process that holds the far end.
 //!
+//! Cases of more than two parties have traits of their own in [`endpoint`](crate::endpoint) ([`Queue`](crate::endpoint::Queue), for one), and their
+//! builder in [`parties`].
+//!
 //! [`System::again`] is the same system once more, for the noise floor: two rows that differ only by chance.
 
 use std::io;
@@ -43,6 +46,8 @@ mod crates;
 pub(crate) mod floor;
 mod kernel;
 pub(crate) mod limits;
+mod mpmc;
+mod parties;
 mod ringway;
 
 /// All systems, in the order of the report: the floors first.
@@ -53,7 +58,23 @@ pub(crate) fn all() -> Vec<System> {
     systems.push(crates::standard::system());
     systems.extend(kernel::systems());
     systems.extend(limits::systems());
-    systems
+    systems.extend(mpmc::all());
+    merge(systems)
+}
+
+/// One system of each name: what takes part in cases of several kinds may be spread over several files.
+fn merge(systems: Vec<System>) -> Vec<System> {
+    let mut merged: Vec<System> = Vec::new();
+    for system in systems {
+        match merged.iter_mut().find(|earlier| earlier.name == system.name) {
+            Some(earlier) => {
+                earlier.jobs.extend(system.jobs);
+                earlier.at_rates = earlier.at_rates.or(system.at_rates);
+            }
+            None => merged.push(system),
+        }
+    }
+    merged
 }
 
 /// A system that is not measured.
@@ -70,6 +91,11 @@ pub(crate) fn absent() -> Vec<Absent> {
     let mut absent = crates::absent();
     absent.extend(kernel::absent());
     absent.extend(limits::absent());
+    for system in mpmc::absent() {
+        if !absent.contains(&system) {
+            absent.push(system);
+        }
+    }
     absent
 }
 

@@ -12,6 +12,7 @@ pub(crate) mod flows;
 pub(crate) mod held;
 pub(crate) mod limits;
 pub(crate) mod open;
+pub(crate) mod queue;
 pub(crate) mod sleeping;
 pub(crate) mod trips;
 

@@ -6,7 +6,7 @@ mod buffered_pipe;
 mod pidfd;
 mod pipe;
 mod posix_queue;
-mod stream;
+pub(super) mod stream;
 mod tcp;
 mod unix_socket;
 mod vmsplice;
