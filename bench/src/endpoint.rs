@@ -266,3 +266,67 @@ pub(crate) trait ThreadQueue {
     /// Creates the ends of so many threads that send and as many that receive.
     fn create(parties: usize) -> Vec<(Self::Producer, Self::Consumer)>;
 }
+
+/// A primitive that several processes share: how it comes to be.
+pub(crate) trait Common: Sized {
+    /// What the measuring process, which takes no part, keeps meanwhile.
+    type Kept;
+
+    /// Creates it, and says which descriptors each process is to inherit.
+    ///
+    /// # Errors
+    ///
+    /// As [`Channel::create`].
+    fn create() -> io::Result<(Self::Kept, Vec<OwnedFd>)>;
+
+    /// Attaches, in one of the processes, to the descriptors that `create` named, in their order.
+    ///
+    /// # Errors
+    ///
+    /// As [`Channel::attach`].
+    fn attach(descriptors: Vec<OwnedFd>) -> io::Result<Self>;
+}
+
+/// Something that one party at a time holds.
+pub(crate) trait Lock {
+    /// Does `work` while it is held.
+    ///
+    /// # Errors
+    ///
+    /// As [`Caller::send`].
+    fn hold(&mut self, work: impl FnOnce(), deadline: &Deadline<'_>) -> Result<(), Halt>;
+}
+
+/// A count of things that a party waits for if there is none.
+pub(crate) trait Semaphore {
+    /// Adds one.
+    ///
+    /// # Errors
+    ///
+    /// The system's failure.
+    fn post(&mut self) -> Result<(), Halt>;
+
+    /// Takes one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Caller::send`].
+    fn wait(&mut self, deadline: &Deadline<'_>) -> Result<(), Halt>;
+
+    /// How many there are.
+    ///
+    /// # Errors
+    ///
+    /// The system's failure.
+    fn count(&mut self) -> Result<u64, Halt>;
+}
+
+/// Where two parties wait for each other.
+pub(crate) trait Barrier {
+    /// Waits until the other one waits as well.
+    ///
+    /// # Errors
+    ///
+    /// As [`Caller::send`].
+    fn wait(&mut self, deadline: &Deadline<'_>) -> Result<(), Halt>;
+}

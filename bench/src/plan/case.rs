@@ -186,7 +186,10 @@ impl Case {
             Self::RoundTrip => Some("mailbox"),
             Self::Open { .. } | Self::Slots { batched: true, .. } | Self::Records { .. } => Some("copy"),
             Self::Wakeup { .. } | Self::Blocked => Some("futex"),
-            Self::Death { .. } => Some("robust futex"),
+            Self::Death { .. } | Self::Sync(Primitive::OwnerDeath) => Some("robust futex"),
+            Self::Sync(Primitive::Mutex { .. }) => Some("futex mutex"),
+            Self::Sync(Primitive::Spin) => Some("test and set"),
+            Self::Sync(Primitive::Barrier) => Some("spinning barrier"),
             _ => None,
         }
     }

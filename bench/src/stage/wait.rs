@@ -35,6 +35,8 @@ pub(crate) enum Halt {
     Closed,
     /// A party that was to sleep in each wait slept in few of them.
     Awake { slept: u64, waits: u64 },
+    /// Something did not do what it is for.
+    Wrong(&'static str),
     /// The kernel refused.
     System(Errno),
 }
@@ -47,6 +49,7 @@ impl fmt::Display for Halt {
             Self::Stopped => f.write_str("the peer gave up"),
             Self::Closed => f.write_str("the channel was closed"),
             Self::Awake { slept, waits } => write!(f, "slept {slept} times in {waits} waits"),
+            Self::Wrong(fault) => f.write_str(fault),
             Self::System(error) => write!(f, "the kernel refused: {error}"),
         }
     }

@@ -46,6 +46,7 @@ mod crates;
 pub(crate) mod floor;
 mod kernel;
 pub(crate) mod limits;
+mod locks;
 mod mpmc;
 mod parties;
 mod ringway;
@@ -59,6 +60,7 @@ pub(crate) fn all() -> Vec<System> {
     systems.extend(kernel::systems());
     systems.extend(limits::systems());
     systems.extend(mpmc::all());
+    systems.extend(locks::all());
     merge(systems)
 }
 
@@ -91,7 +93,7 @@ pub(crate) fn absent() -> Vec<Absent> {
     let mut absent = crates::absent();
     absent.extend(kernel::absent());
     absent.extend(limits::absent());
-    for system in mpmc::absent() {
+    for system in mpmc::absent().into_iter().chain(locks::absent()) {
         if !absent.contains(&system) {
             absent.push(system);
         }

@@ -1,14 +1,19 @@
 //! How a system says that it takes part in the cases that have more than two parties.
 
 use super::System;
-use crate::endpoint::{Queue, ThreadQueue};
-use crate::plan::case::{Case, Manner};
+use crate::endpoint::{Barrier, Channel, Common, Lock, Mourner, Queue, Semaphore, ThreadQueue};
+use crate::plan::case::{Case, Manner, Primitive};
 use crate::stage::crowd::{self, ProcessTeam, ThreadTeam};
 use crate::stage::measure::Job;
+use crate::work::locks::{Locking, Meeting, Posting, Using};
 use crate::work::queue::Queued;
+use crate::work::{death, held};
 
 /// How many producers of a queue there are, and as many consumers.
 const QUEUE_PARTIES: [u8; 3] = [1, 2, 4];
+
+/// How many parties lock a mutex.
+const MUTEX_PARTIES: [u8; 3] = [1, 2, 4];
 
 impl System {
     /// Takes part in `case` with a team of processes.
@@ -36,5 +41,46 @@ impl System {
         QUEUE_PARTIES
             .into_iter()
             .fold(self, |system, parties| system.thread_team::<Queued<Q>>(Case::Queue { parties, manner }))
+    }
+
+    /// Takes part in the mutexes.
+    pub(super) fn mutex<L: Common + Lock>(self) -> Self {
+        MUTEX_PARTIES.into_iter().fold(self, |system, parties| {
+            system.team::<Using<L, Locking>>(Case::Sync(Primitive::Mutex { parties }))
+        })
+    }
+
+    /// As [`mutex`](Self::mutex), between threads.
+    pub(super) fn thread_mutex<L: Lock + Clone + Default + Send + 'static>(self) -> Self {
+        MUTEX_PARTIES.into_iter().fold(self, |system, parties| {
+            system.thread_team::<Using<L, Locking>>(Case::Sync(Primitive::Mutex { parties }))
+        })
+    }
+
+    /// Takes part in the spinlocks.
+    pub(super) fn spinlock<L: Common + Lock>(self) -> Self {
+        self.team::<Using<L, Locking>>(Case::Sync(Primitive::Spin))
+    }
+
+    /// Takes part in the semaphores.
+    pub(super) fn semaphore<S: Common + Semaphore>(self) -> Self {
+        self.team::<Using<S, Posting>>(Case::Sync(Primitive::Semaphore))
+    }
+
+    /// Takes part in the barriers.
+    pub(super) fn barrier<B: Common + Barrier>(self) -> Self {
+        self.team::<Using<B, Meeting>>(Case::Sync(Primitive::Barrier))
+    }
+
+    /// As [`barrier`](Self::barrier), between threads.
+    pub(super) fn thread_barrier<B: Barrier + Clone + Default + Send + 'static>(self) -> Self {
+        self.thread_team::<Using<B, Meeting>>(Case::Sync(Primitive::Barrier))
+    }
+
+    /// Takes part in the deaths of whoever holds a lock: the far end has it, and the near end mourns until it has it.
+    pub(super) fn owner_deaths<C: Channel<Near: Mourner>>(mut self) -> Self {
+        let job = Job::Processes { lead: death::lead::<C>, follow: held::follow::<C> };
+        self.jobs.push((Case::Sync(Primitive::OwnerDeath), job));
+        self
     }
 }

@@ -11,6 +11,7 @@ pub(crate) mod death;
 pub(crate) mod flows;
 pub(crate) mod held;
 pub(crate) mod limits;
+pub(crate) mod locks;
 pub(crate) mod open;
 pub(crate) mod queue;
 pub(crate) mod sleeping;

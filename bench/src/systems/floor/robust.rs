@@ -26,7 +26,7 @@ use ringway_shm::primitive::{AtomicU32, Ordering};
 
 /// The system.
 pub(crate) fn system() -> System {
-    System::new("robust futex").deaths::<Robust>()
+    System::new("robust futex").deaths::<Robust>().owner_deaths::<Robust>()
 }
 
 /// The page.
@@ -36,6 +36,7 @@ pub(crate) fn system() -> System {
 ///   0                          not held yet
 ///   WAITERS | thread id        held; written by the peer, once
 ///   WAITERS | OWNER_DIED       the thread that held it is dead; written by the kernel
+///   thread id                  held by who waited for it
 /// ```
 #[repr(C, align(128))]
 #[derive(Debug)]
@@ -88,10 +89,14 @@ impl Mourner for Near {
         loop {
             // Acquire: whatever the dead thread wrote is there; the kernel's mark is a full barrier.
             let seen = word.load(Ordering::Acquire);
-            if seen & OWNER_DIED != 0 {
-                return Ok(());
+            if seen & OWNER_DIED == 0 {
+                futex::sleep(word, seen, deadline)?;
+                continue;
             }
-            futex::sleep(word, seen, deadline)?;
+            let id = gettid().as_raw_nonzero().get().cast_unsigned();
+            // Relaxed: the load above ordered what the dead thread wrote, and nothing is published.
+            let taken = word.compare_exchange(seen, id, Ordering::Relaxed, Ordering::Relaxed);
+            return if taken.is_ok() { Ok(()) } else { Err(Halt::Wrong("somebody else took the lock")) };
         }
     }
 }

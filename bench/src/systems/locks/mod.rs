@@ -1,0 +1,23 @@
+//! Locks, semaphores and barriers.
+
+use super::System;
+
+mod bare;
+mod pthread;
+mod semaphore;
+mod standard;
+
+super::rivals! {
+    "parking_lot" parking_lot,
+    "raw_sync" raw_sync,
+}
+
+/// All of them.
+pub(super) fn all() -> Vec<System> {
+    let mut systems = bare::systems();
+    systems.extend(pthread::systems());
+    systems.push(semaphore::system());
+    systems.push(standard::system());
+    systems.extend(self::systems());
+    systems
+}
