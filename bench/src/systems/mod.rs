@@ -43,6 +43,7 @@ use crate::work::sleeping::SleepingTrips;
 use crate::work::trips::MessageTrips;
 
 mod crates;
+mod engines;
 pub(crate) mod floor;
 mod kernel;
 pub(crate) mod limits;
@@ -55,6 +56,7 @@ mod ringway;
 pub(crate) fn all() -> Vec<System> {
     let mut systems = floor::systems();
     systems.extend(ringway::systems());
+    systems.extend(engines::systems());
     systems.extend(crates::systems());
     systems.push(crates::standard::system());
     systems.extend(kernel::systems());
@@ -90,7 +92,8 @@ pub(crate) struct Absent {
 
 /// All systems that are not measured, with the reasons.
 pub(crate) fn absent() -> Vec<Absent> {
-    let mut absent = crates::absent();
+    let mut absent = engines::absent();
+    absent.extend(crates::absent());
     absent.extend(kernel::absent());
     absent.extend(limits::absent());
     for system in mpmc::absent().into_iter().chain(locks::absent()) {

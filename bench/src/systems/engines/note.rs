@@ -1,0 +1,55 @@
+//! A name for the peer: a line of text in a nameless file, of which it inherits the descriptor.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, Write};
+use std::os::fd::OwnedFd;
+
+use rustix::fs::{MemfdFlags, memfd_create};
+use rustix::process::getpid;
+
+use crate::systems::sole;
+use ringway_shm::primitive::{AtomicU64, Ordering};
+
+/// A name that no other channel of this machine has: the process's id and a number.
+pub(crate) fn unique() -> String {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    // Relaxed: only that the numbers differ matters.
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    format!("ringway-bench-{}-{number}", getpid().as_raw_pid())
+}
+
+/// What [`read`] reads.
+///
+/// # Errors
+///
+/// The kernel's refusal.
+pub(crate) fn write(name: &str) -> io::Result<Vec<OwnedFd>> {
+    let mut file = File::from(memfd_create("ringway-bench", MemfdFlags::CLOEXEC)?);
+    file.write_all(name.as_bytes())?;
+    Ok(vec![file.into()])
+}
+
+/// The name that [`write`] wrote.
+///
+/// # Errors
+///
+/// The kernel's refusal, or other descriptors than that one.
+pub(crate) fn read(descriptors: Vec<OwnedFd>) -> io::Result<String> {
+    let mut file = File::from(sole(descriptors)?);
+    let mut name = String::new();
+    file.rewind()?;
+    file.read_to_string(&mut name)?;
+    Ok(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_read_as_it_was_written_and_is_given_once() {
+        let name = unique();
+        assert_eq!(read(write(&name).unwrap()).unwrap(), name);
+        assert_ne!(unique(), name);
+    }
+}
