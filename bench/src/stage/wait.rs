@@ -109,6 +109,12 @@ impl<'a> Deadline<'a> {
         self.polls_mask == 0
     }
 
+    /// The polls of one wait between two looks, less one: as [`Wait::poll`] counts them.
+    #[cfg(feature = "cpp")]
+    pub(crate) fn polls_mask(&self) -> u32 {
+        self.polls_mask
+    }
+
     /// What is left until the end.
     ///
     /// # Errors

@@ -42,6 +42,7 @@ use crate::work::open;
 use crate::work::sleeping::SleepingTrips;
 use crate::work::trips::MessageTrips;
 
+mod cpp;
 mod crates;
 mod engines;
 pub(crate) mod floor;
@@ -49,6 +50,8 @@ mod kernel;
 pub(crate) mod limits;
 mod locks;
 mod mpmc;
+#[cfg(any(feature = "cpp", feature = "iceoryx2", feature = "interprocess", feature = "ipc-channel"))]
+mod note;
 mod parties;
 mod ringway;
 
@@ -59,6 +62,7 @@ pub(crate) fn all() -> Vec<System> {
     systems.extend(engines::systems());
     systems.extend(crates::systems());
     systems.push(crates::standard::system());
+    systems.extend(cpp::systems());
     systems.extend(kernel::systems());
     systems.extend(limits::systems());
     systems.extend(mpmc::all());
@@ -101,6 +105,7 @@ pub(crate) fn absent() -> Vec<Absent> {
             absent.push(system);
         }
     }
+    absent.extend(cpp::absent());
     absent
 }
 

@@ -28,10 +28,9 @@ use iceoryx2::prelude::{
 use iceoryx2::service::port_factory::publish_subscribe::PortFactory;
 
 use super::folder::Folder;
-use super::note;
 use crate::endpoint::{Caller, Channel, RecordConsumer, RecordProducer, Shape};
 use crate::stage::wait::{Deadline, Halt};
-use crate::systems::System;
+use crate::systems::{System, note};
 
 /// Bytes of the messages that may be under way, and how many messages that is at least and at most.
 const CAPACITY: usize = 1 << 20;

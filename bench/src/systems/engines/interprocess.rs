@@ -11,10 +11,9 @@ use std::os::fd::OwnedFd;
 use interprocess::local_socket::prelude::*;
 use interprocess::local_socket::{GenericNamespaced, ListenerOptions, Stream};
 
-use super::note;
 use crate::endpoint::{Caller, Channel, RecordConsumer, RecordProducer, Shape};
 use crate::stage::wait::{Deadline, Halt};
-use crate::systems::System;
+use crate::systems::{System, note};
 
 /// The system.
 pub(crate) fn systems() -> Vec<System> {

@@ -13,10 +13,9 @@ use std::os::fd::OwnedFd;
 use ipc_channel::TryRecvError;
 use ipc_channel::ipc::{self, IpcBytesReceiver, IpcBytesSender, IpcOneShotServer, IpcSender};
 
-use super::note;
 use crate::endpoint::{Caller, Channel, RecordConsumer, RecordProducer, Shape};
 use crate::stage::wait::{Deadline, Halt};
-use crate::systems::System;
+use crate::systems::{System, note};
 
 /// The system.
 pub(crate) fn systems() -> Vec<System> {

@@ -1,6 +1,6 @@
 //! Libraries that carry messages from process to process.
 //!
-//! Their channels have names and not descriptors: what the peer is told is a [`note`].
+//! Their channels have names and not descriptors: the name that the peer is told is in a file of its own.
 
 super::rivals! {
     "iceoryx2" iceoryx2,
@@ -10,5 +10,3 @@ super::rivals! {
 
 #[cfg(feature = "iceoryx2")]
 mod folder;
-#[cfg(any(feature = "iceoryx2", feature = "interprocess", feature = "ipc-channel"))]
-mod note;

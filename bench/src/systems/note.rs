@@ -7,7 +7,7 @@ use std::os::fd::OwnedFd;
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::process::getpid;
 
-use crate::systems::sole;
+use super::sole;
 use ringway_shm::primitive::{AtomicU64, Ordering};
 
 /// A name that no other channel of this machine has: the process's id and a number.

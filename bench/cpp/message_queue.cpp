@@ -1,0 +1,59 @@
+// Boost.Interprocess `message_queue`: https://www.boost.org/doc/libs/release/doc/html/interprocess.html
+//
+// A queue of messages with priorities in named shared memory, guarded by a mutex: processes may share it.
+
+#include <boost/interprocess/ipc/message_queue.hpp>
+
+#include <cstddef>
+
+namespace ipc = boost::interprocess;
+
+// A new queue, or nothing.
+extern "C" void *ringway_message_queue_create(const char *name, std::size_t count, std::size_t length) noexcept {
+    try {
+        return new ipc::message_queue(ipc::create_only, name, count, length);
+    } catch (...) {
+        return nullptr;
+    }
+}
+
+// The queue that another process made, or nothing.
+extern "C" void *ringway_message_queue_open(const char *name) noexcept {
+    try {
+        return new ipc::message_queue(ipc::open_only, name);
+    } catch (...) {
+        return nullptr;
+    }
+}
+
+// Takes the queue's name away; who has it keeps it.
+extern "C" void ringway_message_queue_remove(const char *name) noexcept {
+    ipc::message_queue::remove(name);
+}
+
+extern "C" void ringway_message_queue_drop(void *queue) noexcept {
+    delete static_cast<ipc::message_queue *>(queue);
+}
+
+// 1 if it was sent, 0 if there was no room, -1 if it cannot be.
+extern "C" int ringway_message_queue_send(void *queue, const void *message, std::size_t length) noexcept {
+    try {
+        return static_cast<ipc::message_queue *>(queue)->try_send(message, length, 0) ? 1 : 0;
+    } catch (...) {
+        return -1;
+    }
+}
+
+// 1 if a message of that length was received, 0 if there was none, -1 if it cannot be.
+extern "C" int ringway_message_queue_receive(void *queue, void *message, std::size_t length) noexcept {
+    try {
+        ipc::message_queue::size_type received = 0;
+        unsigned priority = 0;
+        if (!static_cast<ipc::message_queue *>(queue)->try_receive(message, length, received, priority)) {
+            return 0;
+        }
+        return received == length ? 1 : -1;
+    } catch (...) {
+        return -1;
+    }
+}
