@@ -39,6 +39,7 @@ use crate::work::death;
 use crate::work::flows::{RecordBatches, Records, SlotBatches, Slots};
 use crate::work::held;
 use crate::work::open;
+use crate::work::setup;
 use crate::work::sleeping::SleepingTrips;
 use crate::work::trips::MessageTrips;
 
@@ -50,7 +51,13 @@ mod kernel;
 pub(crate) mod limits;
 mod locks;
 mod mpmc;
-#[cfg(any(feature = "cpp", feature = "iceoryx2", feature = "interprocess", feature = "ipc-channel"))]
+#[cfg(any(
+    feature = "aeron",
+    feature = "cpp",
+    feature = "iceoryx2",
+    feature = "interprocess",
+    feature = "ipc-channel"
+))]
 mod note;
 mod parties;
 mod ringway;
@@ -198,6 +205,13 @@ impl System {
     fn wakeups<C: Channel<Near: Caller, Far: Caller>>(self) -> Self {
         self.measure::<C, SleepingTrips>(Case::Wakeup { together: false })
             .measure::<C, SleepingTrips>(Case::Wakeup { together: true })
+    }
+
+    /// Is made, opened and used by the loops of `W`.
+    fn setup<C: Channel, W: Work<C::Near, C::Far>>(mut self) -> Self {
+        let job = Job::Processes { lead: setup::lead::<C, W>, follow: setup::follow::<C, W> };
+        self.jobs.push((Case::Setup, job));
+        self
     }
 
     /// Takes part in the deaths, on idle and on busy cores.

@@ -16,6 +16,7 @@ use crate::endpoint::{
     Caller, Channel, Mourner, RecordConsumer, RecordProducer, Shape, SlotConsumer, SlotProducer, Waits,
 };
 use crate::stage::wait::{Deadline, Halt};
+use crate::work::flows::{Records, Slots};
 
 /// Slots of the ring of 8-byte messages: 256 KiB, as its rival in this case has.
 const SLOTS: u64 = 1 << 15;
@@ -35,12 +36,14 @@ pub(super) fn systems() -> Vec<System> {
         .slots::<SlotFlow>()
         .long_slots::<LongSlotFlow<64>, 64>()
         .long_slots::<LongSlotFlow<1024>, 1024>()
-        .open::<LongSlotFlow<64>>();
+        .open::<LongSlotFlow<64>>()
+        .setup::<SlotFlow, Slots>();
     let latency = System::new("ringway slots, latency layout").round_trips::<LatencyTrips>();
     let bytes = System::new("ringway bytes")
         .round_trips::<ByteTrips>()
         .all_records::<ByteFlow<false>>()
-        .open::<ByteFlow<false>>();
+        .open::<ByteFlow<false>>()
+        .setup::<ByteFlow<false>, Records<64>>();
     let mirrored = System::new("ringway mirrored").all_records::<ByteFlow<true>>().open::<ByteFlow<true>>();
     vec![
         slots.clone(),

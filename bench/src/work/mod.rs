@@ -14,6 +14,7 @@ pub(crate) mod limits;
 pub(crate) mod locks;
 pub(crate) mod open;
 pub(crate) mod queue;
+pub(crate) mod setup;
 pub(crate) mod sleeping;
 pub(crate) mod trips;
 

@@ -31,6 +31,7 @@ use super::folder::Folder;
 use crate::endpoint::{Caller, Channel, RecordConsumer, RecordProducer, Shape};
 use crate::stage::wait::{Deadline, Halt};
 use crate::systems::{System, note};
+use crate::work::flows::Records;
 
 /// Bytes of the messages that may be under way, and how many messages that is at least and at most.
 const CAPACITY: usize = 1 << 20;
@@ -55,7 +56,8 @@ pub(crate) fn systems() -> Vec<System> {
         .single_records::<Flow, 8192>()
         .single_records::<Flow, 65536>()
         .single_records::<Flow, { 1 << 20 }>()
-        .open::<Flow>();
+        .open::<Flow>()
+        .setup::<Flow, Records<64>>();
     vec![iceoryx2]
 }
 

@@ -3,10 +3,11 @@
 //! Their channels have names and not descriptors: the name that the peer is told is in a file of its own.
 
 super::rivals! {
+    "aeron" aeron,
     "iceoryx2" iceoryx2,
     "interprocess" interprocess,
     "ipc-channel" ipc_channel,
 }
 
-#[cfg(feature = "iceoryx2")]
+#[cfg(any(feature = "aeron", feature = "iceoryx2"))]
 mod folder;

@@ -9,6 +9,7 @@ use super::pidfd::SilentPipe;
 use super::stream::StreamEnd;
 use crate::endpoint::{Channel, Shape};
 use crate::systems::System;
+use crate::work::flows::Records;
 
 /// Bytes a pipe holds: the most an unprivileged process may ask for.
 const CAPACITY: usize = 1 << 20;
@@ -20,6 +21,7 @@ pub(crate) fn system() -> System {
         .slots::<Pipe>()
         .all_records::<Pipe>()
         .open::<Pipe>()
+        .setup::<Pipe, Records<64>>()
         .wakeups::<Pipe>()
         .deaths::<SilentPipe>()
         .blocked::<Pipe>()
