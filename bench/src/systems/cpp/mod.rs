@@ -10,6 +10,15 @@ use super::{Absent, System};
     ringway_cpp = "concurrent_queue"
 ))]
 mod queue;
+#[cfg(any(
+    ringway_cpp = "boost_lockfree",
+    ringway_cpp = "reader_writer_queue",
+    ringway_cpp = "concurrent_queue"
+))]
+mod threads;
+
+#[cfg(ringway_cpp = "boost_lockfree")]
+mod shared;
 
 #[cfg(ringway_cpp = "message_queue")]
 mod message_queue;
@@ -19,11 +28,14 @@ pub(crate) fn systems() -> Vec<System> {
     #[allow(unused_mut)] // because there may be none.
     let mut systems = Vec::new();
     #[cfg(ringway_cpp = "boost_lockfree")]
-    systems.extend(queue::boost());
+    {
+        systems.extend(threads::boost());
+        systems.push(shared::system());
+    }
     #[cfg(ringway_cpp = "reader_writer_queue")]
-    systems.push(queue::reader_writer());
+    systems.push(threads::reader_writer());
     #[cfg(ringway_cpp = "concurrent_queue")]
-    systems.push(queue::concurrent());
+    systems.push(threads::concurrent());
     #[cfg(ringway_cpp = "message_queue")]
     systems.push(message_queue::system());
     systems

@@ -1,41 +1,28 @@
-//! Queues of C++ between two threads: Boost.Lockfree, moodycamel's ReaderWriterQueue and ConcurrentQueue.
+//! A queue of C++ and its two ends, by the table of functions that `bench/cpp/queue.hpp` makes of a library's queue.
 //!
-//! Each is used as its own documentation says, one message a call, or an array a call where there is such a call
-//! (`bench/cpp/*.cpp`). A record is a message of its length that starts at a cache line.
-//!
-//! Messages of 8 and 64 bytes one at a time are sent and received by loops in C++ (`bench/cpp/queue.hpp`), so that the
-//! calls are inlined as they are in a C++ program. Everything else is a call from Rust, which is little beside what it moves.
-//!
-//! Boost's `spsc_queue` of fixed capacity has no pointers, and so it can lie in memory that two processes share.
+//! Messages of 8 and 64 bytes one at a time are sent and received by loops in C++ ([`Loops`]), so that the calls are
+//! inlined as they are in a C++ program. Everything else is a call from Rust, which is little beside what it moves.
 
 #![allow(unsafe_code)] // because functions of C++ are called.
 
 use std::ffi::c_void;
-use std::io;
-use std::marker::PhantomData;
-use std::os::fd::OwnedFd;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
 
-use crate::endpoint::{
-    Caller, Channel, RecordConsumer, RecordProducer, Shape, SlotConsumer, SlotProducer, ThreadChannel,
-};
+use crate::endpoint::{RecordConsumer, RecordProducer, SlotConsumer, SlotProducer};
 use crate::memory::message;
 use crate::memory::shared::Mapping;
-use crate::plan::case::Case;
 use crate::stage::clock::Clock;
 use crate::stage::wait::{Deadline, Halt};
-use crate::systems::{System, sole};
-use crate::work::flows::{RecordBatches, Records, SlotBatches};
 use crate::work::{Run, Work};
 
 /// The functions of a queue: `Table` in `bench/cpp/queue.hpp`.
 #[repr(C)]
-struct Table {
-    shared_size: usize,
+pub(super) struct Table {
+    pub(super) shared_size: usize,
     create: unsafe extern "C" fn() -> *mut c_void,
     destroy: unsafe extern "C" fn(*mut c_void),
-    create_at: unsafe extern "C" fn(*mut c_void) -> *mut c_void,
+    pub(super) create_at: unsafe extern "C" fn(*mut c_void) -> *mut c_void,
     sender: unsafe extern "C" fn(*mut c_void) -> *mut c_void,
     drop_sender: unsafe extern "C" fn(*mut c_void),
     receiver: unsafe extern "C" fn(*mut c_void) -> *mut c_void,
@@ -60,96 +47,20 @@ struct Waiting {
 const DONE: i32 = 0;
 const FAULT: i32 = 2;
 
-unsafe extern "C" {
-    #[cfg(ringway_cpp = "boost_lockfree")]
-    safe fn ringway_boost_spsc_queue(length: usize) -> Option<&'static Table>;
-    #[cfg(ringway_cpp = "boost_lockfree")]
-    safe fn ringway_boost_queue(length: usize) -> Option<&'static Table>;
-    #[cfg(ringway_cpp = "reader_writer_queue")]
-    safe fn ringway_reader_writer_queue(length: usize) -> Option<&'static Table>;
-    #[cfg(ringway_cpp = "concurrent_queue")]
-    safe fn ringway_concurrent_queue(length: usize) -> Option<&'static Table>;
-}
-
 /// A kind of queue.
-trait Kind {
+pub(super) trait Kind {
     /// Its functions for messages of `length` bytes.
     fn table(length: usize) -> Option<&'static Table>;
 }
 
-/// Names the kinds, and the function of C++ that gives the table of each.
-macro_rules! kinds {
-    ($($file:literal $kind:ident $function:ident),* $(,)?) => {
-        $(
-            #[cfg(ringway_cpp = $file)]
-            struct $kind;
-
-            #[cfg(ringway_cpp = $file)]
-            impl Kind for $kind {
-                fn table(length: usize) -> Option<&'static Table> {
-                    $function(length)
-                }
-            }
-        )*
-    };
-}
-
-kinds! {
-    "boost_lockfree" BoostSpsc ringway_boost_spsc_queue,
-    "boost_lockfree" BoostQueue ringway_boost_queue,
-    "reader_writer_queue" ReaderWriter ringway_reader_writer_queue,
-    "concurrent_queue" Concurrent ringway_concurrent_queue,
-}
-
-/// The systems of Boost.Lockfree.
-#[cfg(ringway_cpp = "boost_lockfree")]
-pub(super) fn boost() -> Vec<System> {
-    let shared = System::new("Boost spsc_queue, shared")
-        .round_trips::<SharedPair>()
-        .measure::<Shared, Loops>(Case::Slots { length: 8, batched: false })
-        .measure::<Shared, SlotBatches>(Case::Slots { length: 8, batched: true })
-        .measure::<Shared, Loops>(Case::Slots { length: 64, batched: false })
-        .measure::<Shared, RecordBatches<64>>(Case::Slots { length: 64, batched: true })
-        .long_slots::<Shared, 1024>();
-    vec![bulk::<BoostSpsc>("Boost spsc_queue"), shared, single::<BoostQueue>("Boost queue")]
-}
-
-/// moodycamel's ReaderWriterQueue.
-#[cfg(ringway_cpp = "reader_writer_queue")]
-pub(super) fn reader_writer() -> System {
-    single::<ReaderWriter>("ReaderWriterQueue")
-}
-
-/// moodycamel's ConcurrentQueue.
-#[cfg(ringway_cpp = "concurrent_queue")]
-pub(super) fn concurrent() -> System {
-    bulk::<Concurrent>("ConcurrentQueue")
-}
-
-/// A queue that has calls for one message and for several.
-fn bulk<K: Kind>(name: &str) -> System {
-    single::<K>(name)
-        .measure_threads::<Threads<K>, SlotBatches>(Case::Slots { length: 8, batched: true })
-        .measure_threads::<Threads<K>, RecordBatches<64>>(Case::Slots { length: 64, batched: true })
-        .measure_threads::<Threads<K>, RecordBatches<1024>>(Case::Slots { length: 1024, batched: true })
-}
-
-/// A queue that has calls for one message only.
-fn single<K: Kind>(name: &str) -> System {
-    System::new(name)
-        .measure_threads::<Threads<K>, Loops>(Case::Slots { length: 8, batched: false })
-        .measure_threads::<Threads<K>, Loops>(Case::Slots { length: 64, batched: false })
-        .measure_threads::<Threads<K>, Records<1024>>(Case::Slots { length: 1024, batched: false })
-}
-
 /// A queue, in memory of its own or in memory that processes share.
-struct Queue {
-    table: &'static Table,
+pub(super) struct Queue {
+    pub(super) table: &'static Table,
     /// Bytes of a message.
-    length: usize,
-    start: NonNull<c_void>,
+    pub(super) length: usize,
+    pub(super) start: NonNull<c_void>,
     /// What the queue lies in, if processes share it.
-    mapping: Option<Mapping>,
+    pub(super) mapping: Option<Mapping>,
 }
 
 // SAFETY: a queue is for several threads; what a thread does with it goes through an end of its own.
@@ -160,35 +71,11 @@ unsafe impl Sync for Queue {}
 
 impl Queue {
     /// In memory of its own.
-    fn new<K: Kind>(length: usize) -> Option<Arc<Self>> {
+    pub(super) fn new<K: Kind>(length: usize) -> Option<Arc<Self>> {
         let table = K::table(length)?;
         // SAFETY: the function has no conditions.
         let start = NonNull::new(unsafe { (table.create)() })?;
         Some(Arc::new(Self { table, length, start, mapping: None }))
-    }
-
-    /// In new memory that processes share.
-    fn shared<K: Kind>(length: usize) -> io::Result<Arc<Self>> {
-        let table = K::table(length).ok_or(io::ErrorKind::Unsupported)?;
-        let mapping = Mapping::create(table.shared_size)?;
-        // SAFETY: the mapping has `shared_size` zero bytes, starts at a page, and nobody else has it yet.
-        let start = unsafe { (table.create_at)(mapping.start().cast()) };
-        let start = NonNull::new(start).ok_or(io::ErrorKind::OutOfMemory)?;
-        Ok(Arc::new(Self { table, length, start, mapping: Some(mapping) }))
-    }
-
-    /// In the memory where another process made it.
-    fn attach<K: Kind>(length: usize, file: OwnedFd) -> io::Result<Arc<Self>> {
-        let table = K::table(length).ok_or(io::ErrorKind::Unsupported)?;
-        let mapping = Mapping::attach(file)?;
-        let start = NonNull::new(mapping.start().cast()).filter(|_| mapping.length() == table.shared_size);
-        let start = start.ok_or(io::ErrorKind::InvalidInput)?;
-        Ok(Arc::new(Self { table, length, start, mapping: Some(mapping) }))
-    }
-
-    /// The memory again, for the peer.
-    fn descriptor(&self) -> io::Result<OwnedFd> {
-        self.mapping.as_ref().ok_or(io::ErrorKind::Unsupported)?.descriptor()
     }
 }
 
@@ -203,13 +90,13 @@ impl Drop for Queue {
 }
 
 /// The end that sends.
-struct Sender {
+pub(super) struct Sender {
     end: NonNull<c_void>,
     queue: Arc<Queue>,
 }
 
 /// The end that receives.
-struct Receiver {
+pub(super) struct Receiver {
     end: NonNull<c_void>,
     queue: Arc<Queue>,
 }
@@ -218,7 +105,7 @@ struct Receiver {
 unsafe impl Send for Receiver {}
 
 impl Sender {
-    fn new(queue: Arc<Queue>) -> Self {
+    pub(super) fn new(queue: Arc<Queue>) -> Self {
         // SAFETY: the queue is there, and the end keeps it.
         let end = unsafe { (queue.table.sender)(queue.start.as_ptr()) };
         Self { end: NonNull::new(end).expect("C++ gives no null for `new`"), queue }
@@ -226,7 +113,7 @@ impl Sender {
 
     /// Sends the message that starts at `message`.
     #[inline]
-    fn push(&mut self, message: *const u8, deadline: &Deadline<'_>) -> Result<(), Halt> {
+    pub(super) fn push(&mut self, message: *const u8, deadline: &Deadline<'_>) -> Result<(), Halt> {
         let mut wait = deadline.wait();
         // SAFETY: the end is this thread's; the callers pass whole messages that are aligned as the queue's are.
         while !unsafe { (self.queue.table.push)(self.end.as_ptr(), message.cast()) } {
@@ -253,7 +140,7 @@ impl Sender {
 }
 
 impl Receiver {
-    fn new(queue: Arc<Queue>) -> Self {
+    pub(super) fn new(queue: Arc<Queue>) -> Self {
         // SAFETY: the queue is there, and the end keeps it.
         let end = unsafe { (queue.table.receiver)(queue.start.as_ptr()) };
         Self { end: NonNull::new(end).expect("C++ gives no null for `new`"), queue }
@@ -261,7 +148,7 @@ impl Receiver {
 
     /// Receives a message to where `message` starts.
     #[inline]
-    fn pop(&mut self, message: *mut u8, deadline: &Deadline<'_>) -> Result<(), Halt> {
+    pub(super) fn pop(&mut self, message: *mut u8, deadline: &Deadline<'_>) -> Result<(), Halt> {
         let mut wait = deadline.wait();
         // SAFETY: the end is this thread's; the callers pass room for a message that is aligned as the queue's are.
         while !unsafe { (self.queue.table.pop)(self.end.as_ptr(), message.cast()) } {
@@ -369,7 +256,7 @@ impl RecordConsumer for Receiver {
 }
 
 /// The loops in C++.
-struct Loops;
+pub(super) struct Loops;
 
 impl Work<Sender, Receiver> for Loops {
     fn near(near: &mut Sender, run: Run<'_>, _: &Clock, _: &mut [u32]) -> Result<(), Halt> {
@@ -418,89 +305,4 @@ fn outcome_of(outcome: i32, deadline: &Deadline<'_>) -> Result<(), Halt> {
     }
     deadline.look()?;
     Err(Halt::Closed)
-}
-
-/// A queue between two threads.
-struct Threads<K>(PhantomData<K>);
-
-impl<K: Kind> ThreadChannel for Threads<K> {
-    type Near = Sender;
-    type Far = Receiver;
-
-    fn create(shape: Shape) -> (Sender, Receiver) {
-        let queue = Queue::new::<K>(shape.length).expect("C++ has the queue for each length of slots");
-        (Sender::new(Arc::clone(&queue)), Receiver::new(queue))
-    }
-}
-
-/// Boost's queue of fixed capacity between two processes.
-#[cfg(ringway_cpp = "boost_lockfree")]
-struct Shared;
-
-#[cfg(ringway_cpp = "boost_lockfree")]
-impl Channel for Shared {
-    type Near = Sender;
-    type Far = Receiver;
-
-    fn create(shape: Shape) -> io::Result<(Sender, Vec<OwnedFd>)> {
-        let queue = Queue::shared::<BoostSpsc>(shape.length)?;
-        let descriptor = queue.descriptor()?;
-        Ok((Sender::new(queue), vec![descriptor]))
-    }
-
-    fn attach(shape: Shape, descriptors: Vec<OwnedFd>) -> io::Result<Receiver> {
-        Ok(Receiver::new(Queue::attach::<BoostSpsc>(shape.length, sole(descriptors)?)?))
-    }
-}
-
-/// Such a queue each way.
-#[cfg(ringway_cpp = "boost_lockfree")]
-struct SharedPair;
-
-/// One end of both.
-#[cfg(ringway_cpp = "boost_lockfree")]
-struct End {
-    sender: Sender,
-    receiver: Receiver,
-}
-
-#[cfg(ringway_cpp = "boost_lockfree")]
-impl Channel for SharedPair {
-    type Near = End;
-    type Far = End;
-
-    fn create(shape: Shape) -> io::Result<(End, Vec<OwnedFd>)> {
-        let (there, back) =
-            (Queue::shared::<BoostSpsc>(shape.length)?, Queue::shared::<BoostSpsc>(shape.length)?);
-        let descriptors = vec![there.descriptor()?, back.descriptor()?];
-        Ok((End { sender: Sender::new(there), receiver: Receiver::new(back) }, descriptors))
-    }
-
-    fn attach(shape: Shape, descriptors: Vec<OwnedFd>) -> io::Result<End> {
-        let [there, back] = <[OwnedFd; 2]>::try_from(descriptors).map_err(|_| io::ErrorKind::InvalidInput)?;
-        let there = Queue::attach::<BoostSpsc>(shape.length, there)?;
-        let back = Queue::attach::<BoostSpsc>(shape.length, back)?;
-        Ok(End { sender: Sender::new(back), receiver: Receiver::new(there) })
-    }
-}
-
-/// A message of a round trip where the queue's messages start.
-#[cfg(ringway_cpp = "boost_lockfree")]
-#[repr(align(64))]
-struct Aligned([u8; 64]);
-
-#[cfg(ringway_cpp = "boost_lockfree")]
-impl Caller for End {
-    #[inline]
-    fn send(&mut self, message: &[u8; 64], deadline: &Deadline<'_>) -> Result<(), Halt> {
-        self.sender.push(Aligned(*message).0.as_ptr(), deadline)
-    }
-
-    #[inline]
-    fn receive(&mut self, message: &mut [u8; 64], deadline: &Deadline<'_>) -> Result<(), Halt> {
-        let mut aligned = Aligned([0; 64]);
-        self.receiver.pop(aligned.0.as_mut_ptr(), deadline)?;
-        *message = aligned.0;
-        Ok(())
-    }
 }
