@@ -20,6 +20,7 @@ fn main() {
     );
     println!("cargo:rustc-env=RINGWAY_BENCH_COMMIT={}", answer("git", &["rev-parse", "--short", "HEAD"]));
     watch_commit();
+    println!("cargo:rustc-check-cfg=cfg(ringway_cpp, values(any()))");
     cpp::build();
 }
 
@@ -76,7 +77,6 @@ mod cpp {
         build.cpp(true).std("c++17").opt_level(3).define("NDEBUG", None).cargo_warnings(false);
         let (mut files, mut absent) = (Vec::new(), Vec::new());
         for library in &LIBRARIES {
-            println!("cargo:rustc-check-cfg=cfg(ringway_cpp, values(\"{}\"))", library.file);
             match find(&build, library) {
                 Ok(()) => {
                     println!("cargo:rustc-cfg=ringway_cpp=\"{}\"", library.file);

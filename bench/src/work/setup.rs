@@ -25,7 +25,7 @@ use std::os::fd::OwnedFd;
 use std::time::Instant;
 
 use crate::args::PeerArguments;
-use crate::endpoint::{Channel, Shape};
+use crate::endpoint::{Channel, Shape, Waits};
 use crate::memory::shared::{View, Words};
 use crate::plan::case::Case;
 use crate::plan::metric::Metric;
@@ -45,7 +45,7 @@ const CHANNELS: usize = 5;
 const MESSAGES: u64 = 1 << 16;
 
 /// What a channel is made for: its parties poll, as in a flow.
-const SHAPE: Shape = Shape { length: 64, batched: false, sleeps: false };
+const SHAPE: Shape = Shape { length: 64, batched: false, waits: Waits::Poll };
 
 /// What both parties map.
 #[repr(C)]
