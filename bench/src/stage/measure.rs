@@ -1,4 +1,4 @@
-//! Brings the two parties of a sample together: two processes, or two threads for what cannot cross a process.
+//! Brings the parties of a sample together: two processes, two threads for what cannot cross a process, or one alone.
 
 use std::io;
 use std::os::fd::OwnedFd;

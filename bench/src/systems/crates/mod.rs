@@ -1,4 +1,5 @@
-//! Libraries for Rust.
+//! Libraries for Rust that offer a queue between two threads: each a file that implements
+//! [`Library`](queue::Library).
 
 mod queue;
 pub(crate) mod standard;

@@ -1,7 +1,7 @@
 //! The kernel's Unix-domain sockets: a stream, and one that keeps messages apart.
 //!
 //! Of the latter one message is one packet, hence it has no batches, and no records of 1 MiB: a packet has to fit into
-//! what the kernel grants a socket, which is a fifth of that unless an administrator has raised it.
+//! what the kernel grants a socket, which is less than that unless an administrator has raised it.
 
 use std::io;
 use std::os::fd::OwnedFd;

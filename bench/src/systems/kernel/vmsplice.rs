@@ -1,20 +1,20 @@
-//! A pipe to which the sender's own pages are lent (`vmsplice`), so that the kernel does not copy what is sent. The receiver
-//! reads as from any pipe.
+//! A pipe to which the sender's own pages are lent (`vmsplice`), so that the kernel does not copy what is sent. The
+//! receiver reads as from any pipe.
 //!
 //! Bytes that are in the pipe must not be written to, and no call says when they have left. The sender knows by counting:
 //!
 //! * A pipe holds a fixed number of pieces, each of at most one page; its size is that number of pages.
-//! * A piece leaves when the last of its bytes was read, oldest first, and only then is there room for another. The kernel
-//!   copies and counts under one lock.
-//! * Hence bytes have been read when as many other bytes as the pipe's size have been accepted after them: these are at least
-//!   as many pieces as the pipe holds.
+//! * A piece leaves when the last of its bytes was read, oldest first, and only then is there room for another. The
+//!   kernel copies and counts under one lock.
+//! * Hence bytes have been read when as many other bytes as the pipe's size have been accepted after them: these are at
+//!   least as many pieces as the pipe holds.
 //!
-//! The sender fills messages one after another in memory of the pipe's size and twice the longest send. A byte comes again
-//! after all others but those at the end that were too few for a send, and those of the new send itself, which together are
-//! less than two sends.
+//! The sender fills messages one after another in memory of the pipe's size and twice the longest send. A byte comes
+//! again after all others but those at the end that were too few for a send, and those of the new send itself, which
+//! together are less than two sends.
 //!
-//! A message comes from elsewhere, and is copied to these pages as every other system copies it to its own. The pages are
-//! not given away (`SPLICE_F_GIFT`), since they are used again.
+//! A message comes from elsewhere, and is copied to these pages as every other system copies it to its own. The pages
+//! are not given away (`SPLICE_F_GIFT`), since they are used again.
 
 #![allow(unsafe_code)] // because pages are lent to the kernel and written to again later.
 
@@ -90,8 +90,8 @@ impl Lender {
         let mut wait = deadline.wait();
         while !left.is_empty() {
             let pieces = [IoSliceRaw::from_slice(left)];
-            // SAFETY: what is lent stays mapped, and is not written to until the kernel has done with it, as the head of this
-            // file shows.
+            // SAFETY: what is lent stays mapped, and is not written to until the kernel has done with it, as the head of
+            // this file shows.
             match unsafe { vmsplice(self.pipe.target(), &pieces, SpliceFlags::NONBLOCK) } {
                 Ok(count) => left = &left[count..],
                 Err(Errno::AGAIN) => wait.poll()?,
