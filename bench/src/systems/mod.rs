@@ -59,6 +59,7 @@ mod mpmc;
     feature = "ipc-channel"
 ))]
 mod note;
+mod pairs;
 mod parties;
 mod ringway;
 
@@ -72,6 +73,7 @@ pub(crate) fn all() -> Vec<System> {
     systems.extend(cpp::systems());
     systems.extend(kernel::systems());
     systems.extend(limits::systems());
+    systems.extend(pairs::all());
     systems.extend(mpmc::all());
     systems.extend(locks::all());
     merge(systems)
@@ -107,7 +109,7 @@ pub(crate) fn absent() -> Vec<Absent> {
     absent.extend(crates::absent());
     absent.extend(kernel::absent());
     absent.extend(limits::absent());
-    for system in mpmc::absent().into_iter().chain(locks::absent()) {
+    for system in [pairs::absent(), mpmc::absent(), locks::absent()].concat() {
         if !absent.contains(&system) {
             absent.push(system);
         }
@@ -308,7 +310,7 @@ impl System {
 }
 
 /// The one descriptor of a channel that has one.
-fn sole(descriptors: Vec<OwnedFd>) -> io::Result<OwnedFd> {
+pub(crate) fn sole(descriptors: Vec<OwnedFd>) -> io::Result<OwnedFd> {
     let [descriptor] = <[OwnedFd; 1]>::try_from(descriptors).map_err(|_| io::ErrorKind::InvalidInput)?;
     Ok(descriptor)
 }

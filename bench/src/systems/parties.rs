@@ -1,11 +1,15 @@
 //! How a system says that it takes part in the cases that have more than two parties.
 
 use super::System;
-use crate::endpoint::{Barrier, Channel, Common, Lock, Mourner, Queue, Semaphore, ThreadQueue};
+use crate::endpoint::{
+    Barrier, Caller, Channel, Common, Lock, Mourner, Queue, RecordConsumer, RecordProducer, Semaphore,
+    ThreadChannel, ThreadQueue,
+};
 use crate::plan::case::{Case, Manner, Primitive};
 use crate::stage::crowd::{self, ProcessTeam, ThreadTeam};
 use crate::stage::measure::Job;
 use crate::work::locks::{Locking, Meeting, Posting, Using};
+use crate::work::pairs::{Flows, Pairs, Trips};
 use crate::work::queue::Queued;
 use crate::work::{death, held};
 
@@ -27,6 +31,39 @@ impl System {
     fn thread_team<T: ThreadTeam>(mut self, case: Case) -> Self {
         self.jobs.push((case, Job::Threads { lead: crowd::lead_threads::<T> }));
         self
+    }
+
+    /// Takes part in the flows of four pairs on two cores.
+    pub(super) fn crowded_flows<C>(self) -> Self
+    where
+        C: Channel<Near: RecordProducer, Far: RecordConsumer>,
+    {
+        self.team::<Pairs<C, Flows>>(Case::Crowd { trips: false })
+    }
+
+    /// Takes part in the round trips of four pairs on two cores.
+    pub(super) fn crowded_trips<C: Channel<Near: Caller, Far: Caller>>(self) -> Self {
+        self.team::<Pairs<C, Trips>>(Case::Crowd { trips: true })
+    }
+
+    /// Takes part in both, by a channel that can do both.
+    pub(super) fn crowded<C>(self) -> Self
+    where
+        C: Channel<Near: RecordProducer + Caller, Far: RecordConsumer + Caller>,
+    {
+        self.crowded_flows::<C>().crowded_trips::<C>()
+    }
+
+    /// As [`crowded`](Self::crowded), between threads.
+    pub(super) fn thread_crowded<C>(self) -> Self
+    where
+        C: ThreadChannel<
+                Near: RecordProducer + Caller + Send + 'static,
+                Far: RecordConsumer + Caller + 'static,
+            >,
+    {
+        self.thread_team::<Pairs<C, Flows>>(Case::Crowd { trips: false })
+            .thread_team::<Pairs<C, Trips>>(Case::Crowd { trips: true })
     }
 
     /// Takes part in the queues that are used in this manner.

@@ -37,13 +37,16 @@ pub(super) fn systems() -> Vec<System> {
         .long_slots::<LongSlotFlow<64>, 64>()
         .long_slots::<LongSlotFlow<1024>, 1024>()
         .open::<LongSlotFlow<64>>()
-        .setup::<SlotFlow, Slots>();
+        .setup::<SlotFlow, Slots>()
+        .crowded_trips::<SlotTrips>();
     let latency = System::new("ringway slots, latency layout").round_trips::<LatencyTrips>();
     let bytes = System::new("ringway bytes")
         .round_trips::<ByteTrips>()
         .all_records::<ByteFlow<false>>()
         .open::<ByteFlow<false>>()
-        .setup::<ByteFlow<false>, Records<64>>();
+        .setup::<ByteFlow<false>, Records<64>>()
+        .crowded_flows::<ByteFlow<false>>()
+        .crowded_trips::<ByteTrips>();
     let mirrored = System::new("ringway mirrored").all_records::<ByteFlow<true>>().open::<ByteFlow<true>>();
     vec![
         slots.clone(),
@@ -59,17 +62,17 @@ pub(super) fn systems() -> Vec<System> {
 }
 
 /// A failed send as the end of a sample.
-fn send_failed(error: SendError) -> Halt {
+pub(super) fn send_failed(error: SendError) -> Halt {
     if error == SendError::TimedOut { Halt::Late } else { Halt::Closed }
 }
 
 /// A failed receive as the end of a sample.
-fn recv_failed(error: RecvError) -> Halt {
+pub(super) fn recv_failed(error: RecvError) -> Halt {
     if error == RecvError::TimedOut { Halt::Late } else { Halt::Closed }
 }
 
 /// A ring's descriptor for the peer.
-fn passed(region: &Region) -> io::Result<OwnedFd> {
+pub(super) fn passed(region: &Region) -> io::Result<OwnedFd> {
     region.inheritable().map_err(io::Error::other)
 }
 

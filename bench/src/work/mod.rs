@@ -13,6 +13,7 @@ pub(crate) mod held;
 pub(crate) mod limits;
 pub(crate) mod locks;
 pub(crate) mod open;
+pub(crate) mod pairs;
 pub(crate) mod queue;
 pub(crate) mod setup;
 pub(crate) mod sleeping;

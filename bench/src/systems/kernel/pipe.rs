@@ -25,6 +25,7 @@ pub(crate) fn system() -> System {
         .wakeups::<Pipe>()
         .deaths::<SilentPipe>()
         .blocked::<Pipe>()
+        .crowded::<Pipe>()
 }
 
 /// Two pipes, one each way. A flow leaves one of them alone.

@@ -23,7 +23,8 @@ pub(crate) fn systems() -> Vec<System> {
             .slots::<Socket<false>>()
             .all_records::<Socket<false>>()
             .open::<Socket<false>>()
-            .wakeups::<Socket<false>>(),
+            .wakeups::<Socket<false>>()
+            .crowded::<Socket<false>>(),
         System::new("unix seqpacket")
             .round_trips::<Socket<true>>()
             .single_records::<Socket<true>, 64>()
