@@ -209,3 +209,48 @@ fn the_help_says_how_to_read_a_row() {
     assert!(output.status.success() && help.contains("--only") && help.contains("bare cache line"));
     assert!(!help.contains("peer") && !help.contains("burner"), "{help}");
 }
+
+/// Every system has its figures in every case of the group that it takes part in.
+fn assert_shares(rows: &[Value]) {
+    for row in rows.iter().filter(|row| row["metric"] == "least share") {
+        assert!((0.0..=1.0).contains(&row["median"].as_f64().unwrap()), "{row}");
+    }
+    for row in rows {
+        assert!(row.get("failed").is_none(), "{row}");
+        // A party that got nothing in so short a run has no share of it.
+        assert!(row["metric"] == "least share" || row["min"].as_f64().unwrap() > 0.0, "{row}");
+    }
+}
+
+#[test]
+fn queues_have_one_two_and_four_parties_on_each_side() {
+    let (_, rows) = rows("mpmc", &["mpmc: "]);
+    assert_shares(&rows);
+    let of_pipe: Vec<Value> = rows.into_iter().filter(|row| row["system"] == "pipe").collect();
+    assert_eq!(texts(&of_pipe[..2], "metric"), ["rate", "least share"]);
+    assert_eq!(of_pipe.len(), 2 * 3 * 3);
+    assert_eq!(of_pipe[0]["case"], "1 to 1, 8 B");
+    assert_eq!(of_pipe[0]["placement"].as_str().unwrap().split(',').next(), Some("processes"));
+}
+
+#[test]
+fn locks_semaphores_and_barriers_do_what_they_are_for() {
+    let (_, rows) = rows("sync", &["sync: "]);
+    assert_shares(&rows);
+    for (system, cases) in [("futex mutex", 3), ("pthread robust mutex", 4), ("std", 4), ("sem_t", 1)] {
+        let of_system: Vec<Value> = rows.iter().filter(|row| row["system"] == system).cloned().collect();
+        assert_eq!(texts(&of_system, "case").len(), cases, "{system}");
+    }
+    let deaths = rows.iter().filter(|row| row["case"] == "mutex, owner killed");
+    assert_eq!(deaths.filter(|row| row["metric"] == "p50").count(), 2);
+}
+
+#[test]
+fn eight_parties_share_two_cores() {
+    let (_, rows) = rows("oversubscribed", &["oversubscribed: "]);
+    assert_shares(&rows);
+    assert_eq!(texts(&rows, "case"), ["4 pairs, 64 B one way", "4 pairs, 64 B round trip"]);
+    for system in ["ringway slots", "ringway bytes", "pipe", "unix socket", "std"] {
+        assert_eq!(rows.iter().filter(|row| row["system"] == system).count(), 2 + 5, "{system}");
+    }
+}

@@ -310,7 +310,7 @@ impl System {
 }
 
 /// The one descriptor of a channel that has one.
-pub(crate) fn sole(descriptors: Vec<OwnedFd>) -> io::Result<OwnedFd> {
+fn sole(descriptors: Vec<OwnedFd>) -> io::Result<OwnedFd> {
     let [descriptor] = <[OwnedFd; 1]>::try_from(descriptors).map_err(|_| io::ErrorKind::InvalidInput)?;
     Ok(descriptor)
 }

@@ -104,9 +104,6 @@ impl<P, U: Use<P>> Team for Using<P, U> {
         }
         // All parties of a barrier pass each phase.
         let done = if case == Case::Sync(Primitive::Barrier) { all / counts.len() as u64 } else { all };
-        if done == 0 {
-            return Err("nothing was done".to_owned());
-        }
         let mut figures = vec![(Metric::Rate, outcome.rate(done))];
         if case.metrics().contains(&Metric::Share) {
             figures.push((Metric::Share, least_share(counts)));
@@ -122,11 +119,14 @@ impl<L: Lock> Use<L> for Locking {
     fn run(lock: &mut L, turn: &Turn<'_>) -> Result<u64, Halt> {
         let pair = turn.page().pair();
         let (mut count, mut is_whole) = (0, true);
-        while !turn.is_over() {
+        loop {
             for _ in 0..CHUNK {
                 lock.hold(|| is_whole &= pair.step(), turn.deadline)?;
             }
             count += CHUNK;
+            if turn.is_over() {
+                break;
+            }
         }
         if is_whole { Ok(count) } else { Err(Halt::Wrong("two parties held the lock at once")) }
     }
@@ -142,12 +142,15 @@ pub(crate) struct Posting;
 impl<S: Semaphore> Use<S> for Posting {
     fn run(semaphore: &mut S, turn: &Turn<'_>) -> Result<u64, Halt> {
         let mut count = 0;
-        while !turn.is_over() {
+        loop {
             for _ in 0..CHUNK {
                 semaphore.post()?;
                 semaphore.wait(turn.deadline)?;
             }
             count += CHUNK;
+            if turn.is_over() {
+                break;
+            }
         }
         if semaphore.count()? == 0 { Ok(count) } else { Err(Halt::Wrong("what was taken is still there")) }
     }

@@ -81,7 +81,8 @@ pub(crate) trait Member {
     /// Does what is not to be measured, before the barrier.
     fn prepare(&mut self, _turn: &Turn<'_>) {}
 
-    /// Works until the turn is over, and says how much was done.
+    /// Works until the turn is over, and says how much was done. Something is: a party that comes too late begins all the
+    /// same, so that every run has something to verify.
     ///
     /// # Errors
     ///

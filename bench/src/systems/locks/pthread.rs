@@ -43,7 +43,7 @@ trait Object {
 }
 
 /// An object in memory that processes share.
-pub(super) struct Shared<O: Object> {
+struct Shared<O: Object> {
     mapping: Mapping,
     object: PhantomData<O>,
 }

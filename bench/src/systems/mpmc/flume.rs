@@ -35,7 +35,7 @@ impl SlotProducer for TryingEnd<Sender<u64>> {
     #[inline]
     fn send(&mut self, slot: u64, deadline: &Deadline<'_>) -> Result<(), Halt> {
         let mut wait = deadline.wait();
-        while !self.0.try_send(slot).is_ok() {
+        while self.0.try_send(slot).is_err() {
             wait.poll()?;
         }
         Ok(())
