@@ -23,6 +23,9 @@ use crate::stage::measure::Seat;
 use crate::stage::sample::Sample;
 use crate::stage::wait::{Deadline, Halt};
 
+/// All manners, for systems that have them all.
+pub(crate) const MANNERS: [Manner; 3] = [Manner::Single, Manner::Batched, Manner::Blocking];
+
 /// Messages of a batch at most.
 const BATCH: usize = 32;
 
@@ -244,9 +247,6 @@ impl Received {
         Ok(self.tally)
     }
 }
-
-/// All manners, for systems that have them all.
-pub(crate) const MANNERS: [Manner; 3] = [Manner::Single, Manner::Batched, Manner::Blocking];
 
 #[cfg(test)]
 mod tests {

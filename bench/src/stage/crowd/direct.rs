@@ -123,15 +123,106 @@ fn finish(thread: JoinHandle<Result<(), String>>) -> Result<(), String> {
     thread.join().unwrap_or_else(|_| Err("a thread panicked".to_owned()))
 }
 
-/// What was measured, or the reason of the party that failed first: one that was stopped only says so.
+/// What was measured, or the reason of the party that failed first: one that was stopped, or whose channel was closed by
+/// the one that failed, only says so.
 fn conclude(
     directed: Result<Result<Sample, String>, Halt>,
     complaints: Vec<String>,
 ) -> Result<Sample, String> {
-    let stopped = Halt::Stopped.to_string();
-    let complaint = complaints.into_iter().find(|complaint| *complaint != stopped).map_or(Ok(()), Err);
+    let follows = [Halt::Closed, Halt::Stopped].map(|halt| halt.to_string());
+    // The index of those that follow from others, and nothing, which is less, of those that do not.
+    let rank = |complaint: &String| follows.iter().position(|follow| follow == complaint);
+    let complaint = complaints.into_iter().min_by_key(rank).map_or(Ok(()), Err);
     match directed {
         Ok(judged) => judged.and_then(|sample| complaint.map(|()| sample)),
         Err(halt) => join(Err(halt), complaint),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+    use std::sync::mpsc::{Receiver, Sender, channel};
+
+    use super::*;
+    use crate::endpoint::{SlotConsumer, SlotProducer, ThreadQueue};
+    use crate::plan::case::Manner;
+    use crate::stage::clock::Clock;
+    use crate::stage::place::Placement;
+    use crate::stage::sample::Lengths;
+    use crate::work::queue::Queued;
+    use ringway_shm::primitive::{AtomicU64, Ordering};
+
+    /// A queue of one producer that does something to its first message.
+    struct Faulty<const FAULT: u8>;
+
+    const LOSES: u8 = 1;
+    const REPEATS: u8 = 2;
+    const HANGS: u8 = 3;
+
+    struct Producer<const FAULT: u8>(Sender<u64>, Arc<AtomicU64>);
+
+    struct Consumer(Receiver<u64>);
+
+    impl<const FAULT: u8> ThreadQueue for Faulty<FAULT> {
+        type Producer = Producer<FAULT>;
+        type Consumer = Consumer;
+
+        fn create(_: usize) -> Vec<(Self::Producer, Consumer)> {
+            let (sender, receiver) = channel();
+            vec![(Producer(sender, Arc::new(AtomicU64::new(0))), Consumer(receiver))]
+        }
+    }
+
+    impl<const FAULT: u8> SlotProducer for Producer<FAULT> {
+        fn send(&mut self, slot: u64, _: &Deadline<'_>) -> Result<(), Halt> {
+            // Relaxed: only this thread counts.
+            let times = match self.1.fetch_add(1, Ordering::Relaxed) {
+                0 if FAULT == LOSES => 0,
+                0 if FAULT == REPEATS => 2,
+                0 if FAULT == HANGS => {
+                    thread::sleep(Duration::from_secs(20));
+                    0
+                }
+                _ => 1,
+            };
+            (0..times).try_for_each(|_| self.0.send(slot).map_err(|_| Halt::Closed))
+        }
+    }
+
+    impl SlotConsumer for Consumer {
+        fn receive(&mut self, _: &Deadline<'_>) -> Result<u64, Halt> {
+            self.0.recv().map_err(|_| Halt::Closed)
+        }
+    }
+
+    fn sampled<const FAULT: u8>(limit: Duration) -> Result<Sample, String> {
+        let [line, warm, timed] = [0, 5, 5].map(Duration::from_millis);
+        let lengths = Lengths { line, warm, timed, limit };
+        let clock = Clock::new(false);
+        let stage = Stage { executable: Path::new(""), placement: Placement::Shared, lengths, clock: &clock };
+        let case = Case::Queue { parties: 1, manner: Manner::Blocking };
+        lead_threads::<Queued<Faulty<FAULT>>>(&stage, "faulty", case)
+    }
+
+    #[test]
+    fn a_queue_that_keeps_its_messages_has_figures() {
+        let figures = sampled::<0>(Duration::from_secs(20)).unwrap().figures;
+        assert!(figures[0].1 > 0.0 && figures[1].1 == 1.0, "{figures:?}");
+    }
+
+    #[test]
+    fn a_lost_message_and_a_repeated_one_fail_their_sample() {
+        let lost = sampled::<LOSES>(Duration::from_secs(20)).unwrap_err();
+        assert!(lost.ends_with("that were sent"), "{lost}");
+        let repeated = sampled::<REPEATS>(Duration::from_secs(20)).unwrap_err();
+        assert!(repeated.contains("message 0 came where 1 was due"), "{repeated}");
+    }
+
+    #[test]
+    fn a_thread_that_hangs_is_left_behind() {
+        let hung = sampled::<HANGS>(Duration::from_millis(100)).unwrap_err();
+        assert!(hung.starts_with("not done by the deadline") && hung.contains("left behind"), "{hung}");
     }
 }
