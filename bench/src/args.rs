@@ -12,23 +12,27 @@ use crate::stage::measure::Seat;
 /// Measures Ringway beside the kernel's channels, another ring, and the machine's own limits.
 ///
 /// Two processes, pinned to two cores where there are two, exchange messages over each system in turn. In the groups
-/// latency and flow every wait polls, in the others every wait sleeps in the kernel: wakeup has round trips, on two cores
+/// spsc, latency and flow every wait polls, in others every wait sleeps in the kernel: wakeup has round trips, on two cores
 /// and on one; death is the time from killing a process until another one that waits for it knows; blocked is the
 /// processor time that a waiting process uses per second while nothing comes. Every message is
 /// filled, and verified entirely: its number, each of its bytes and its checksum. A row of which a check failed shows
 /// the reason instead of a figure, and the exit status is 1. All systems take their samples in turns, several rounds of
 /// them, so that a disturbance from outside hits all alike; a row shows the median of its rounds and their range.
 /// Beside each row stands the round trip of a bare cache line just before its samples ("line"): where that differs from
-/// row to row, the machine was disturbed.
+/// row to row, the machine was disturbed. Two ratios stand beside a row: "/floor" to the least that does the same and
+/// protects nobody, "/rival" to the best system that is neither that nor Ringway's.
+///
+/// `ringway-bench report FILE` shows what a run wrote with --json.
 #[derive(Debug, Parser)]
 #[command(
     name = "ringway-bench",
     version,
     disable_help_subcommand = true,
-    override_usage = "ringway-bench [OPTIONS]"
+    args_conflicts_with_subcommands = true,
+    override_usage = "ringway-bench [OPTIONS]\n       ringway-bench report FILE"
 )]
 pub(crate) struct Arguments {
-    /// Writes one JSON object per figure to FILE, in one array
+    /// Writes everything that was measured, and on what and how, to FILE
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
 
@@ -56,7 +60,7 @@ pub(crate) struct Arguments {
     pub role: Option<Role>,
 }
 
-/// What this process is, if not the measuring one.
+/// What this process does, if it does not measure.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Role {
     /// The other party of a sample. The measuring process starts it.
@@ -65,6 +69,15 @@ pub(crate) enum Role {
     /// A process that keeps a core busy. The measuring process starts it.
     #[command(hide = true)]
     Burner(BurnerArguments),
+    /// Shows what a run wrote with --json
+    Report(ReportArguments),
+}
+
+/// What is shown.
+#[derive(Args, Debug)]
+pub(crate) struct ReportArguments {
+    /// What a run wrote with --json
+    pub file: PathBuf,
 }
 
 /// What the measuring process says to its peer.

@@ -4,14 +4,14 @@
 //!   main ─▶ schedule ─▶ measure ─▶ sample (lead) ◀── control page ──▶ sample (follow) ◀─ measure ◀─ main, as peer
 //!               │                     │                                     │
 //!               ▼                     └──────▶ work: the timed loops ◀──────┘
-//!   summary ─▶ table, json                            │
+//!   record ─▶ table                             │
 //!                                                     ▼
 //!                                     endpoint: what a system offers; systems: all of them
 //! ```
 //!
 //! This process measures; for each sample it starts itself once more as the peer. The groups `death` and `blocked` do not
-//! exchange messages as fast as they can, and have instead of `sample` and `work` a module of their name. `--help` says what is measured and
-//! how to read it; [`systems`] says how to add a system.
+//! exchange messages as fast as they can, and have instead of `sample` and `work` a module of their name. `--help` says
+//! what is measured and how to read it; [`systems`] says how to add a system.
 //!
 //! What it deliberately does not do: compare figures of different runs or of different machines.
 
@@ -23,10 +23,11 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::args::{Arguments, PeerArguments, Role};
+use crate::args::{Arguments, PeerArguments, ReportArguments, Role};
 use crate::plan::case::RATES;
 use crate::plan::progress::Progress;
 use crate::plan::schedule::{self, Schedule};
+use crate::report::outputs::Outputs;
 use crate::stage::clock::Clock;
 use crate::stage::load::Load;
 use crate::stage::measure::Stage;
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
     let outcome = match &arguments.role {
         Some(Role::Peer(peer)) => follow(peer).map(|()| true),
         Some(Role::Burner(burner)) => stage::measure::run_burner(burner).map(|()| true),
+        Some(Role::Report(shown)) => show(shown).map(|()| true),
         None => lead(&arguments),
     };
     match outcome {
@@ -72,7 +74,7 @@ fn lead(arguments: &Arguments) -> io::Result<bool> {
         report::list::print(&mut output, &entries, schedule, &systems::absent())?;
         return Ok(true);
     }
-    let file = arguments.json.as_deref().map(report::json::create).transpose()?;
+    let outputs = Outputs::create(arguments)?;
     let executable = env::current_exe()?;
     let machine = Machine::read();
     let mut placement = Placement::find();
@@ -80,7 +82,8 @@ fn lead(arguments: &Arguments) -> io::Result<bool> {
         placement = Placement::Shared;
     }
     let clock = Clock::new(machine.has_steady_counter);
-    report::table::print_facts(&mut output, &machine, placement, &clock, schedule)?;
+    let facts = report::collect::facts(machine, placement, &clock, schedule);
+    report::table::print_facts(&mut output, &facts)?;
     output.flush()?;
 
     let lengths = schedule.rounds(entries[0].case).lengths;
@@ -89,12 +92,21 @@ fn lead(arguments: &Arguments) -> io::Result<bool> {
     let earlier = Load::now(placement);
     let rows = schedule::run(&entries, schedule, stage, &mut progress);
     let load = Load::now(placement).since(earlier);
-    report::table::print(&mut output, &rows, load)?;
+    let record = report::collect::complete(facts, &rows, load);
+    // The files first: a reader who has left, and a terminal that is gone, cost no figure.
+    outputs.write(&record)?;
+    report::table::print(&mut output, &record)?;
     output.flush()?;
-    if let Some(file) = file {
-        report::json::write(file, &rows)?;
-    }
     Ok(rows.iter().all(|row| row.samples.is_ok()))
+}
+
+/// Shows an earlier run.
+fn show(arguments: &ReportArguments) -> io::Result<()> {
+    let record = report::record::read(&arguments.file)?;
+    let mut output = io::stdout().lock();
+    report::table::print_facts(&mut output, &record)?;
+    report::table::print(&mut output, &record)?;
+    output.flush()
 }
 
 /// Takes part in one sample.

@@ -295,11 +295,6 @@ impl Case {
             Self::Blocked => &[Metric::Cpu],
         }
     }
-
-    /// Whether of the figure that is compared more is better.
-    pub(crate) fn is_gain(self) -> bool {
-        self.metrics()[0].is_gain()
-    }
 }
 
 /// A length in the largest unit of which it is a multiple.

@@ -25,7 +25,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 
 /// How many times its best round trip the line may take beside a sample, and what shares of its cores the hypervisor and
 /// other processes may take during it, before it counts as disturbed. The kernel counts in ticks of some milliseconds.
-const LINE_MAX: f64 = 1.5;
+pub(crate) const LINE_MAX: f64 = 1.5;
 const STOLEN_MAX: f64 = 0.02;
 const OTHERS_MAX: f64 = 0.2;
 
