@@ -29,12 +29,16 @@ use crate::stage::measure::Seat;
     version,
     disable_help_subcommand = true,
     args_conflicts_with_subcommands = true,
-    override_usage = "ringway-bench [OPTIONS]\n       ringway-bench report FILE"
+    override_usage = "ringway-bench [OPTIONS]\n       ringway-bench report FILE [--html FILE]"
 )]
 pub(crate) struct Arguments {
     /// Writes everything that was measured, and on what and how, to FILE
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+
+    /// Writes a page with curves, bars and tables to FILE
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
 
     /// Measures only rows whose "group: system: case" contains TEXT; given more than once, all of them
     #[arg(long, value_name = "TEXT")]
@@ -69,15 +73,19 @@ pub(crate) enum Role {
     /// A process that keeps a core busy. The measuring process starts it.
     #[command(hide = true)]
     Burner(BurnerArguments),
-    /// Shows what a run wrote with --json
+    /// Shows what a run wrote with --json: the table, or a page
     Report(ReportArguments),
 }
 
-/// What is shown.
+/// What is shown, and how.
 #[derive(Args, Debug)]
 pub(crate) struct ReportArguments {
     /// What a run wrote with --json
     pub file: PathBuf,
+
+    /// Writes a page to FILE, and prints nothing
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
 }
 
 /// What the measuring process says to its peer.

@@ -4,7 +4,7 @@
 //!   main ─▶ schedule ─▶ measure ─▶ sample (lead) ◀── control page ──▶ sample (follow) ◀─ measure ◀─ main, as peer
 //!               │                     │                                     │
 //!               ▼                     └──────▶ work: the timed loops ◀──────┘
-//!   record ─▶ table                             │
+//!   record ─▶ table, html                             │
 //!                                                     ▼
 //!                                     endpoint: what a system offers; systems: all of them
 //! ```
@@ -100,9 +100,12 @@ fn lead(arguments: &Arguments) -> io::Result<bool> {
     Ok(rows.iter().all(|row| row.samples.is_ok()))
 }
 
-/// Shows an earlier run.
+/// Shows an earlier run: the table, or a page.
 fn show(arguments: &ReportArguments) -> io::Result<()> {
     let record = report::record::read(&arguments.file)?;
+    if let Some(page) = &arguments.html {
+        return report::outputs::create(page)?.write_all(report::html::page(&record).as_bytes());
+    }
     let mut output = io::stdout().lock();
     report::table::print_facts(&mut output, &record)?;
     report::table::print(&mut output, &record)?;

@@ -210,9 +210,11 @@ fn a_text_that_no_row_contains_is_an_error() {
 
 #[test]
 fn a_file_that_cannot_be_made_is_named_before_anything_is_measured() {
-    let output = run(&["--json", "/no/such/folder/file"]);
-    assert!(!output.status.success() && output.stdout.is_empty());
-    assert!(String::from_utf8(output.stderr).unwrap().contains("/no/such/folder/file"));
+    for option in ["--json", "--html"] {
+        let output = run(&[option, "/no/such/folder/file"]);
+        assert!(!output.status.success() && output.stdout.is_empty());
+        assert!(String::from_utf8(output.stderr).unwrap().contains("/no/such/folder/file"));
+    }
 }
 
 #[test]
@@ -234,7 +236,7 @@ fn the_help_says_how_to_read_a_row() {
     let output = run(&["--help"]);
     let help = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success() && help.contains("bare cache line"));
-    for word in ["--only", "--json", "report"] {
+    for word in ["--only", "--json", "--html", "report"] {
         assert!(help.contains(word), "{word}: {help}");
     }
     assert!(!help.contains("peer") && !help.contains("burner"), "{help}");

@@ -22,6 +22,15 @@ pub(crate) fn range(metric: Metric, median: f64, min: f64, max: f64) -> String {
     format!("{}..{} {unit}", three_digits(min / size), three_digits(max / size)).trim_end().to_owned()
 }
 
+/// A round value, as short as it can be written.
+pub(crate) fn tick(metric: Metric, value: f64) -> String {
+    let (size, unit) = unit(metric, value);
+    let digits = three_digits(value / size);
+    let digits =
+        if digits.contains('.') { digits.trim_end_matches('0').trim_end_matches('.') } else { &digits };
+    if value == 0.0 { "0".to_owned() } else { format!("{digits} {unit}").trim_end().to_owned() }
+}
+
 /// A ratio: two decimals, fewer for what is far from one.
 pub(crate) fn ratio(value: f64) -> String {
     if value < 0.095 { format!("{value:.3}") } else { three_digits(value) }
@@ -74,6 +83,14 @@ mod tests {
     fn a_range_has_the_unit_of_its_median() {
         assert_eq!(range(Metric::Rate, 2e6, 9.9e5, 2.1e6), "0.99..2.10 M/s");
         assert_eq!(range(Metric::P50, 80.0, 79.5, 100.4), "79.5..100 ns");
+    }
+
+    #[test]
+    fn ticks_are_short() {
+        assert_eq!(
+            [0.0, 0.5, 20.0, 1000.0, 1e5].map(|ns| tick(Metric::P50, ns)),
+            ["0", "0.5 ns", "20 ns", "1000 ns", "100 us"]
+        );
     }
 
     #[test]

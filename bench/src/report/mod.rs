@@ -1,22 +1,25 @@
 //! What came out: for a reader, for a program.
 //!
 //! ```text
-//!   rows ──▶ collect ──▶ record ──▶ table
+//!   rows ──▶ collect ──▶ record ──▶ table, html (charts, svg)
 //!                          ▲ │
 //!                      a file ◀┘
 //! ```
 
+mod charts;
 pub(crate) mod collect;
 mod columns;
 mod date;
 mod figure;
 #[cfg(test)]
 mod fixture;
+pub(crate) mod html;
 mod lines;
 pub(crate) mod list;
 pub(crate) mod outputs;
 mod phrases;
 pub(crate) mod record;
 mod summary;
+mod svg;
 pub(crate) mod table;
 mod targets;

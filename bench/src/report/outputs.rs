@@ -2,16 +2,18 @@
 //! wrong path.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Write};
 use std::path::Path;
 
 use crate::args::Arguments;
+use crate::report::html;
 use crate::report::record::{self, Record};
 
 /// The files, as far as the user wants them.
 #[derive(Debug)]
 pub(crate) struct Outputs {
     json: Option<File>,
+    html: Option<File>,
 }
 
 impl Outputs {
@@ -21,7 +23,10 @@ impl Outputs {
     ///
     /// One cannot be made, by its name.
     pub(crate) fn create(arguments: &Arguments) -> io::Result<Self> {
-        Ok(Self { json: arguments.json.as_deref().map(create).transpose()? })
+        Ok(Self {
+            json: arguments.json.as_deref().map(create).transpose()?,
+            html: arguments.html.as_deref().map(create).transpose()?,
+        })
     }
 
     /// Writes them.
@@ -33,6 +38,9 @@ impl Outputs {
         if let Some(file) = self.json {
             record::write(file, record)?;
         }
+        if let Some(mut file) = self.html {
+            file.write_all(html::page(record).as_bytes())?;
+        }
         Ok(())
     }
 }
@@ -42,7 +50,7 @@ impl Outputs {
 /// # Errors
 ///
 /// It cannot be made, by its name.
-fn create(path: &Path) -> io::Result<File> {
+pub(crate) fn create(path: &Path) -> io::Result<File> {
     File::create(path).map_err(|error| named(path, &error))
 }
 

@@ -12,6 +12,7 @@ use serde_json::{Serializer, Value};
 
 use crate::plan::metric::Metric;
 use crate::report::lines::Lines;
+use crate::systems::AGAIN;
 
 /// The version of what follows. A file of another one is refused.
 pub(crate) const SCHEMA: u64 = 1;
@@ -174,6 +175,11 @@ impl Row {
     /// The median of a figure.
     pub(crate) fn median(&self, metric: Metric) -> Option<f64> {
         self.figure(metric)?.median
+    }
+
+    /// Whether it is the second row of its system.
+    pub(crate) fn is_again(&self) -> bool {
+        self.system.ends_with(AGAIN)
     }
 }
 
