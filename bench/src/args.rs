@@ -22,14 +22,16 @@ use crate::stage::measure::Seat;
 /// row to row, the machine was disturbed. Two ratios stand beside a row: "/floor" to the least that does the same and
 /// protects nobody, "/rival" to the best system that is neither that nor Ringway's.
 ///
-/// `ringway-bench report FILE` shows what a run wrote with --json.
+/// `ringway-bench report FILE` shows what a run wrote with --json, `ringway-bench compare FILE FILE` which rows of two
+/// runs differ by more than chance.
 #[derive(Debug, Parser)]
 #[command(
     name = "ringway-bench",
     version,
     disable_help_subcommand = true,
     args_conflicts_with_subcommands = true,
-    override_usage = "ringway-bench [OPTIONS]\n       ringway-bench report FILE [--html FILE]"
+    override_usage = "ringway-bench [OPTIONS]\n       ringway-bench report FILE [--html FILE]\n       \
+                      ringway-bench compare FILE FILE"
 )]
 pub(crate) struct Arguments {
     /// Writes everything that was measured, and on what and how, to FILE
@@ -75,6 +77,8 @@ pub(crate) enum Role {
     Burner(BurnerArguments),
     /// Shows what a run wrote with --json: the table, or a page
     Report(ReportArguments),
+    /// Says which rows of two such files differ by more than chance, and than equal rows of one run do
+    Compare(CompareArguments),
 }
 
 /// What is shown, and how.
@@ -86,6 +90,15 @@ pub(crate) struct ReportArguments {
     /// Writes a page to FILE, and prints nothing
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
+}
+
+/// What is compared.
+#[derive(Args, Debug)]
+pub(crate) struct CompareArguments {
+    /// What an earlier run wrote with --json
+    pub first: PathBuf,
+    /// What a later run wrote
+    pub second: PathBuf,
 }
 
 /// What the measuring process says to its peer.

@@ -4,7 +4,7 @@
 //!   main ─▶ schedule ─▶ measure ─▶ sample (lead) ◀── control page ──▶ sample (follow) ◀─ measure ◀─ main, as peer
 //!               │                     │                                     │
 //!               ▼                     └──────▶ work: the timed loops ◀──────┘
-//!   record ─▶ table, html                             │
+//!   record ─▶ table, html, compare                    │
 //!                                                     ▼
 //!                                     endpoint: what a system offers; systems: all of them
 //! ```
@@ -13,7 +13,8 @@
 //! exchange messages as fast as they can, and have instead of `sample` and `work` a module of their name. `--help` says
 //! what is measured and how to read it; [`systems`] says how to add a system.
 //!
-//! What it deliberately does not do: compare figures of different runs or of different machines.
+//! What it deliberately does not do: compare figures of different machines, or those of different runs without a test
+//! whether chance alone explains them.
 
 #![deny(unsafe_code)]
 
@@ -23,7 +24,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::args::{Arguments, PeerArguments, ReportArguments, Role};
+use crate::args::{Arguments, CompareArguments, PeerArguments, ReportArguments, Role};
 use crate::plan::case::RATES;
 use crate::plan::progress::Progress;
 use crate::plan::schedule::{self, Schedule};
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
         Some(Role::Peer(peer)) => follow(peer).map(|()| true),
         Some(Role::Burner(burner)) => stage::measure::run_burner(burner).map(|()| true),
         Some(Role::Report(shown)) => show(shown).map(|()| true),
+        Some(Role::Compare(compared)) => compare(compared).map(|()| true),
         None => lead(&arguments),
     };
     match outcome {
@@ -109,6 +111,15 @@ fn show(arguments: &ReportArguments) -> io::Result<()> {
     let mut output = io::stdout().lock();
     report::table::print_facts(&mut output, &record)?;
     report::table::print(&mut output, &record)?;
+    output.flush()
+}
+
+/// Compares two earlier runs.
+fn compare(arguments: &CompareArguments) -> io::Result<()> {
+    let [first, second] = [&arguments.first, &arguments.second].map(|path| report::record::read(path));
+    let named = |error: io::Error| io::Error::new(error.kind(), format!("compare: {error}"));
+    let mut output = io::stdout().lock();
+    report::compare::print(&mut output, &first.map_err(named)?, &second.map_err(named)?)?;
     output.flush()
 }
 

@@ -195,10 +195,14 @@ fn a_file_that_is_no_record_is_named_with_the_reason() {
     let old = file("old.json");
     fs::write(&old, "[{\"group\": \"flow\"}]").unwrap();
     let old = old.to_str().unwrap();
-    let output = run(&["report", old]);
-    let error = String::from_utf8(output.stderr).unwrap();
-    assert!(!output.status.success() && output.stdout.is_empty());
-    assert!(error.contains(&format!("{old}: not a record of ringway-bench: ")), "{error}");
+    for arguments in [&["report", old][..], &["compare", old, old]] {
+        let output = run(arguments);
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && output.stdout.is_empty());
+        assert!(error.contains(&format!("{old}: not a record of ringway-bench: ")), "{error}");
+    }
+    let output = run(&["compare", "/no/such/file", old]);
+    assert!(String::from_utf8(output.stderr).unwrap().contains("compare: /no/such/file: "));
 }
 
 #[test]
@@ -236,7 +240,7 @@ fn the_help_says_how_to_read_a_row() {
     let output = run(&["--help"]);
     let help = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success() && help.contains("bare cache line"));
-    for word in ["--only", "--json", "--html", "report"] {
+    for word in ["--only", "--json", "--html", "report", "compare"] {
         assert!(help.contains(word), "{word}: {help}");
     }
     assert!(!help.contains("peer") && !help.contains("burner"), "{help}");

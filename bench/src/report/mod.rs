@@ -1,7 +1,7 @@
 //! What came out: for a reader, for a program.
 //!
 //! ```text
-//!   rows ──▶ collect ──▶ record ──▶ table, html (charts, svg)
+//!   rows ──▶ collect ──▶ record ──▶ table, html (charts, svg), compare (statistics)
 //!                          ▲ │
 //!                      a file ◀┘
 //! ```
@@ -9,6 +9,7 @@
 mod charts;
 pub(crate) mod collect;
 mod columns;
+pub(crate) mod compare;
 mod date;
 mod figure;
 #[cfg(test)]
@@ -19,6 +20,7 @@ pub(crate) mod list;
 pub(crate) mod outputs;
 mod phrases;
 pub(crate) mod record;
+mod statistics;
 mod summary;
 mod svg;
 pub(crate) mod table;

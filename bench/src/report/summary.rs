@@ -78,6 +78,12 @@ pub(crate) fn noise(rows: &[Row]) -> Vec<Noise> {
     noise
 }
 
+/// By what factor a figure of equal rows of a group differs, at most.
+pub(crate) fn noise_of(rows: &[Row], group: &str, metric: Metric) -> Option<f64> {
+    let of_group = rows.iter().filter(|row| row.group == group);
+    of_group.filter_map(|row| Some(pair(rows, row, metric)?.factor)).reduce(f64::max)
+}
+
 /// What a row and the first one of its system differ by, if it is the second one.
 fn pair(rows: &[Row], again: &Row, metric: Metric) -> Option<Noise> {
     let system = again.system.strip_suffix(AGAIN)?;

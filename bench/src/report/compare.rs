@@ -1,0 +1,329 @@
+//! Two records beside each other: which rows became faster or slower by more than chance, and by more than equal rows of
+//! one run differ.
+//!
+//! A row differs when the samples of both runs do ([`mann_whitney`], [`SIGNIFICANT`]) and their medians differ by a larger
+//! factor than those of the equal rows of its group did in either run. Of a hundred rows that did not change, one
+//! passes the first of these by chance; the second is what keeps it out.
+
+use std::io::{self, Write};
+
+use crate::plan::metric::Metric;
+use crate::report::columns::{Column, print_columns};
+use crate::report::figure::{self, Human};
+use crate::report::record::{Figure, Record, Row};
+use crate::report::statistics::{least, mann_whitney, shift};
+use crate::report::summary::{self, Spread};
+
+/// The probability below which a difference is taken for more than chance.
+const SIGNIFICANT: f64 = 0.01;
+
+/// How many times the one run's line may take what the other's took before a reader is warned.
+const LINE: f64 = 1.2;
+
+/// The share of the cores' time that others may take from a run before a reader is warned.
+const LOAD: f64 = 0.02;
+
+/// What a comparison says of one figure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    Faster,
+    Slower,
+    Same,
+    /// Even samples that lie entirely apart would not be significant.
+    TooFewSamples,
+    /// One of the rows has no figure.
+    NotMeasured,
+}
+
+impl Verdict {
+    fn text(self) -> &'static str {
+        match self {
+            Self::Faster => "faster",
+            Self::Slower => "slower",
+            Self::Same => "same within noise",
+            Self::TooFewSamples => "too few samples",
+            Self::NotMeasured => "not measured",
+        }
+    }
+}
+
+/// A figure in both records.
+struct Pair<'a> {
+    row: &'a Row,
+    metric: Metric,
+    medians: [Option<f64>; 2],
+    /// By what factor the second is larger.
+    shift: Option<f64>,
+    probability: f64,
+    verdict: Verdict,
+}
+
+/// Prints the comparison of a record with an earlier one.
+///
+/// # Errors
+///
+/// The output cannot be written.
+pub(crate) fn print(output: &mut dyn Write, earlier: &Record, later: &Record) -> io::Result<()> {
+    for warning in warnings(earlier, later) {
+        writeln!(output, "warning: {warning}")?;
+    }
+    let pairs: Vec<Pair<'_>> = later.rows.iter().flat_map(|row| pairs(earlier, later, row)).collect();
+    for of_case in pairs.chunk_by(|a, b| a.row.group == b.row.group && a.row.case == b.row.case) {
+        writeln!(output, "\n{}: {}", of_case[0].row.group, of_case[0].row.case)?;
+        print_columns(output, columns(of_case), 110)?;
+    }
+    let count = |verdict| pairs.iter().filter(|pair| pair.verdict == verdict).count();
+    let (faster, slower) = (count(Verdict::Faster), count(Verdict::Slower));
+    let rest = pairs.len() - faster - slower;
+    writeln!(output, "\n{faster} faster, {slower} slower, {rest} the same or unknown")?;
+    print_sole(output, "only in the first", earlier, later)?;
+    print_sole(output, "only in the second", later, earlier)
+}
+
+/// What makes figures of the two runs say little about each other.
+fn warnings(earlier: &Record, later: &Record) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let mut differ = |what: &str, a: String, b: String| {
+        if a != b {
+            warnings.push(format!("{what} differs: {a} and {b}"));
+        }
+    };
+    let (a, b) = (&earlier.machine, &later.machine);
+    differ("the processor", a.processor.clone(), b.processor.clone());
+    differ("the number of cores", a.cores.to_string(), b.cores.to_string());
+    differ("the kernel", a.kernel.clone(), b.kernel.clone());
+    let governor = |governor: &Option<String>| governor.clone().unwrap_or_else(|| "unknown".to_owned());
+    differ("the governor", governor(&a.governor), governor(&b.governor));
+    differ("what is done against the processor's faults", a.mitigations.join("; "), b.mitigations.join("; "));
+    let cores = |record: &Record| match (record.placement.producer, record.placement.consumer) {
+        (Some(producer), Some(consumer)) => {
+            let siblings = if record.placement.is_siblings { " of one physical core" } else { "" };
+            format!("{producer}, {consumer}{siblings}")
+        }
+        _ => "not pinned".to_owned(),
+    };
+    differ("the placement", cores(earlier), cores(later));
+    let compiler = |record: &Record| {
+        record.rustc.as_deref().and_then(|rustc| rustc.lines().next()).unwrap_or("unknown").to_owned()
+    };
+    differ("the compiler", compiler(earlier), compiler(later));
+    for (which, record) in [("first", earlier), ("second", later)] {
+        if let Some(load) = record.load.filter(|load| load.others + load.stolen > LOAD) {
+            let (others, stolen) = (100.0 * load.others, 100.0 * load.stolen);
+            warnings.push(format!(
+                "in the {which} run other processes used {others:.0} % of the cores, the hypervisor took {stolen:.0} %"
+            ));
+        }
+    }
+    if let Some((a, b)) = line(earlier).zip(line(later))
+        && (a / b).max(b / a) > LINE
+    {
+        warnings.push(format!(
+            "the bare line took {} and {}: the cores were not equally near",
+            Human(Metric::P50, a),
+            Human(Metric::P50, b)
+        ));
+    }
+    warnings
+}
+
+/// The line's usual round trip in a run.
+fn line(record: &Record) -> Option<f64> {
+    let lines = record.rows.iter().filter_map(|row| row.line_ns).filter(|&line| line > 0.0);
+    Spread::of(lines.collect()).map(|spread| spread.median)
+}
+
+/// The same row of another record.
+fn same<'a>(record: &'a Record, row: &Row) -> Option<&'a Row> {
+    record
+        .rows
+        .iter()
+        .find(|other| (&other.group, &other.case, &other.system) == (&row.group, &row.case, &row.system))
+}
+
+/// What is compared of a row: its first figure, and its 99th percentile where it has one.
+fn pairs<'a>(earlier: &Record, later: &Record, row: &'a Row) -> Vec<Pair<'a>> {
+    let Some(other) = same(earlier, row) else { return Vec::new() };
+    let figures = if row.figures.is_empty() { &other.figures } else { &row.figures };
+    let compared = figures.iter().enumerate();
+    let compared = compared.filter(|(index, figure)| *index == 0 || figure.metric == Metric::P99);
+    let pair = |metric: Metric| {
+        let noise = noise(earlier, &row.group, metric).max(noise(later, &row.group, metric));
+        let [a, b] = [other, row].map(|row| row.figure(metric));
+        let [first, second] =
+            [a, b].map(|figure: Option<&Figure>| figure.map_or(&[][..], |figure| &figure.samples));
+        let shift = shift(first, second);
+        let probability = mann_whitney(first, second);
+        let verdict = match shift {
+            None => Verdict::NotMeasured,
+            Some(_) if least(first.len(), second.len()) >= SIGNIFICANT => Verdict::TooFewSamples,
+            Some(shift) => verdict(metric, shift, probability, noise),
+        };
+        let medians = [a, b].map(|figure| figure.and_then(|figure| figure.median));
+        Pair { row, metric, medians, shift, probability, verdict }
+    };
+    compared.map(|(_, figure)| pair(figure.metric)).collect()
+}
+
+/// By what factor equal rows of the group differ in a figure, or those of any group where this one has none.
+fn noise(record: &Record, group: &str, metric: Metric) -> f64 {
+    let of_any = || record.noise.iter().map(|noise| noise.factor).reduce(f64::max);
+    summary::noise_of(&record.rows, group, metric).or_else(of_any).unwrap_or(1.0)
+}
+
+fn verdict(metric: Metric, shift: f64, probability: f64, noise: f64) -> Verdict {
+    if probability >= SIGNIFICANT || shift.max(1.0 / shift) <= noise {
+        Verdict::Same
+    } else if (shift > 1.0) == metric.is_gain() {
+        Verdict::Faster
+    } else {
+        Verdict::Slower
+    }
+}
+
+fn columns(pairs: &[Pair<'_>]) -> Vec<Column> {
+    let column =
+        |head: &str, cell: &dyn Fn(&Pair<'_>) -> String| Column::new(head, pairs.iter().map(cell).collect());
+    let median = |pair: &Pair<'_>, which: usize| {
+        pair.medians[which].map_or_else(|| "-".to_owned(), |value| Human(pair.metric, value).to_string())
+    };
+    vec![
+        column("", &|pair| pair.row.system.clone()).left(),
+        column("", &|pair| pair.metric.name().to_owned()).left(),
+        column("first", &|pair| median(pair, 0)),
+        column("second", &|pair| median(pair, 1)),
+        column("ratio", &|pair| {
+            let [first, second] = pair.medians;
+            let ratio = second.zip(first).and_then(|(second, first)| summary::ratio(second, first));
+            ratio.map_or_else(|| "-".to_owned(), factor)
+        }),
+        column("shift", &|pair| pair.shift.map_or_else(|| "-".to_owned(), change)),
+        column("p", &|pair| format!("{:.4}", pair.probability)),
+        column("", &|pair| pair.verdict.text().to_owned()).left(),
+    ]
+}
+
+/// A ratio, to a thousandth where that is to be seen.
+fn factor(ratio: f64) -> String {
+    if ratio < 10.0 { format!("{ratio:.3}") } else { figure::ratio(ratio) }
+}
+
+/// By how much something grew or shrank: in hundredths, where it is not many times as large or as small.
+fn change(shift: f64) -> String {
+    if (0.5..2.0).contains(&shift) {
+        format!("{:+.1} %", (shift - 1.0) * 100.0)
+    } else {
+        format!("x {}", figure::ratio(shift))
+    }
+}
+
+/// Prints the rows of a record that another one has not.
+fn print_sole(output: &mut dyn Write, what: &str, record: &Record, other: &Record) -> io::Result<()> {
+    let sole: Vec<&Row> = record.rows.iter().filter(|row| same(other, row).is_none()).collect();
+    if sole.is_empty() {
+        return Ok(());
+    }
+    writeln!(output, "\n{what}")?;
+    for row in sole {
+        writeln!(output, "  {}: {}: {}", row.group, row.system, row.case)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::fixture::{record_of, row};
+    use crate::report::record::Load;
+
+    fn trips(system: &str, from: f64) -> Row {
+        let samples: Vec<f64> = (0..7).map(|step| from + f64::from(step) / 10.0).collect();
+        row("latency", "64 B round trip", system, Metric::P50, &samples)
+    }
+
+    fn run(times: [f64; 3]) -> Record {
+        let [again, slots, pipe] = times;
+        record_of(vec![
+            trips("mailbox", 70.0),
+            trips("mailbox (again)", again),
+            trips("ringway slots", slots),
+            trips("pipe", pipe),
+        ])
+    }
+
+    fn printed(earlier: &Record, later: &Record) -> String {
+        let mut output = Vec::new();
+        print(&mut output, earlier, later).unwrap();
+        String::from_utf8(output).unwrap()
+    }
+
+    fn verdict_of(output: &str, system: &str) -> String {
+        let line = output.lines().find(|line| line.trim_start().starts_with(&format!("{system} "))).unwrap();
+        line.rsplit("  ").next().unwrap().to_owned()
+    }
+
+    #[test]
+    fn what_differs_beyond_chance_and_noise_is_faster_or_slower() {
+        let output = printed(&run([72.0, 80.0, 760.0]), &run([71.0, 60.0, 900.0]));
+        assert_eq!(verdict_of(&output, "ringway slots"), "faster");
+        assert_eq!(verdict_of(&output, "pipe"), "slower");
+        assert!(output.contains("1 faster, 1 slower"), "{output}");
+    }
+
+    #[test]
+    fn what_equal_rows_differ_by_is_noise() {
+        // Entirely apart, but by less than the ten percent that equal rows differ by in one of the runs.
+        let output = printed(&run([77.0, 80.0, 760.0]), &run([70.0, 84.0, 760.0]));
+        assert_eq!(verdict_of(&output, "ringway slots"), "same within noise");
+    }
+
+    #[test]
+    fn of_a_rate_more_is_faster() {
+        assert_eq!(verdict(Metric::Rate, 1.5, 0.001, 1.1), Verdict::Faster);
+        assert_eq!(verdict(Metric::Rate, 0.5, 0.001, 1.1), Verdict::Slower);
+        assert_eq!(verdict(Metric::P50, 1.5, 0.02, 1.1), Verdict::Same);
+    }
+
+    #[test]
+    fn changes_are_hundredths_or_factors() {
+        assert_eq!(
+            [0.75, 1.234, 2.0, 0.25, 1234.5].map(change),
+            ["-25.0 %", "+23.4 %", "x 2.00", "x 0.25", "x 1234"]
+        );
+        assert_eq!([0.9876, 12.34].map(factor), ["0.988", "12.3"]);
+    }
+
+    #[test]
+    fn too_few_samples_decide_nothing() {
+        let few =
+            |ns| record_of(vec![row("latency", "64 B round trip", "pipe", Metric::P50, &[ns, ns + 1.0])]);
+        assert_eq!(verdict_of(&printed(&few(1.0), &few(900.0)), "pipe"), "too few samples");
+    }
+
+    #[test]
+    fn rows_of_one_run_and_differences_of_the_machines_are_listed() {
+        let earlier = run([70.0, 80.0, 760.0]);
+        let mut later = run([70.0, 80.0, 760.0]);
+        later.machine.kernel = "Linux 7.0".to_owned();
+        later.placement.consumer = Some(5);
+        later.rows[3].system = "socket".to_owned();
+        later.load = Some(Load { others: 0.25, stolen: 0.01 });
+        let output = printed(&earlier, &later);
+        assert!(output.contains("warning: the kernel differs: Linux 6.18 and Linux 7.0"), "{output}");
+        assert!(output.contains("warning: the placement differs: 0, 1 and 0, 5"), "{output}");
+        assert!(
+            output.contains("warning: in the second run other processes used 25 % of the cores"),
+            "{output}"
+        );
+        assert!(output.contains("only in the first\n  latency: pipe: 64 B round trip"), "{output}");
+        assert!(output.contains("only in the second\n  latency: socket: 64 B round trip"), "{output}");
+    }
+
+    #[test]
+    fn rows_without_figures_are_not_measured() {
+        let earlier = run([70.0, 80.0, 760.0]);
+        let mut later = run([70.0, 80.0, 760.0]);
+        later.rows[3].figures.clear();
+        assert_eq!(verdict_of(&printed(&earlier, &later), "pipe"), "not measured");
+    }
+}

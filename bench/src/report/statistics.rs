@@ -1,0 +1,156 @@
+//! Whether two sets of samples differ by more than chance, and by how much.
+//!
+//! The test of Mann and Whitney (<https://doi.org/10.1214/aoms/1177730491>) asks nothing of how samples are distributed:
+//! only in how many of all pairs the one is larger than the other. The estimate of Hodges and Lehmann
+//! (<https://doi.org/10.1214/aoms/1177704172>) belongs to it: the median of what the pairs differ by; here, by what factor.
+
+use crate::report::summary::Spread;
+
+/// The probability that samples of equal things differ as much as these or more, in either direction.
+///
+/// Exact where no two samples are equal; with ties by the normal distribution, corrected for them.
+pub(crate) fn mann_whitney(first: &[f64], second: &[f64]) -> f64 {
+    if first.is_empty() || second.is_empty() {
+        return 1.0;
+    }
+    let wins = wins(first, second);
+    let fewer = wins.min((first.len() * second.len()) as f64 - wins);
+    let mut all = [first, second].concat();
+    all.sort_by(f64::total_cmp);
+    let ties: Vec<usize> = all.chunk_by(|a, b| a == b).map(<[f64]>::len).collect();
+    if ties.iter().all(|&equal| equal == 1) {
+        exact(first.len(), second.len(), fewer as usize)
+    } else {
+        normal(first.len(), second.len(), fewer, &ties)
+    }
+}
+
+/// The least probability that so many samples can show at all.
+pub(crate) fn least(first: usize, second: usize) -> f64 {
+    if first == 0 || second == 0 { 1.0 } else { exact(first, second, 0) }
+}
+
+/// By what factor the second samples are larger: the median over all pairs.
+pub(crate) fn shift(first: &[f64], second: &[f64]) -> Option<f64> {
+    let pairs = second.iter().flat_map(|b| first.iter().map(move |a| b / a));
+    Spread::of(pairs.filter(|factor| factor.is_finite()).collect()).map(|spread| spread.median)
+}
+
+/// In how many of all pairs the second is larger. A tie is half a pair.
+fn wins(first: &[f64], second: &[f64]) -> f64 {
+    let of_pair = |(a, b): (&f64, &f64)| if b > a { 1.0 } else { f64::from(a == b) / 2.0 };
+    first.iter().flat_map(|a| second.iter().map(move |b| (a, b))).map(of_pair).sum()
+}
+
+/// The share of all orders of so many samples that have at most `most` wins for one side or the other.
+fn exact(first: usize, second: usize, most: usize) -> f64 {
+    let orders = orders(first, second);
+    let all: f64 = orders.iter().sum();
+    let tail: f64 = orders[..=most].iter().sum();
+    (2.0 * tail / all).min(1.0)
+}
+
+/// In how many orders of so many samples the second ones win each number of pairs.
+///
+/// The largest of all is of the second ones, and wins against all the first, or of the first, and wins nothing. The rows
+/// are numbers of first samples; the table is gone through once for each second one.
+fn orders(first: usize, second: usize) -> Vec<f64> {
+    let mut table: Vec<Vec<f64>> = (0..=first).map(|_| vec![1.0]).collect();
+    for seconds in 1..=second {
+        for firsts in 1..=first {
+            let mut counts = vec![0.0; firsts * seconds + 1];
+            for (wins, count) in table[firsts].iter().enumerate() {
+                counts[wins + firsts] += count;
+            }
+            for (wins, count) in table[firsts - 1].iter().enumerate() {
+                counts[wins] += count;
+            }
+            table[firsts] = counts;
+        }
+    }
+    table.swap_remove(first)
+}
+
+/// As [`exact`], by the normal distribution that many samples approach. `ties` says how many samples have each value.
+fn normal(first: usize, second: usize, fewer: f64, ties: &[usize]) -> f64 {
+    let (n, m) = (first as f64, second as f64);
+    let all = n + m;
+    let tied: f64 = ties.iter().map(|&equal| (equal as f64).powi(3) - equal as f64).sum();
+    let variance = n * m / 12.0 * (all + 1.0 - tied / (all * (all - 1.0)));
+    if variance <= 0.0 {
+        return 1.0;
+    }
+    // Half a pair nearer to the middle, since wins go in steps.
+    let distance = ((n * m / 2.0 - fewer - 0.5) / variance.sqrt()).max(0.0);
+    tails(distance)
+}
+
+/// The share of the normal distribution that is further from its middle than so many deviations
+/// (Abramowitz and Stegun, 7.1.26, whose error is below 2e-7).
+fn tails(deviations: f64) -> f64 {
+    let x = deviations / std::f64::consts::SQRT_2;
+    let t = 1.0 / (1.0 + 0.327_591_1 * x);
+    let factors = [1.061_405_429, -1.453_152_027, 1.421_413_741, -0.284_496_736, 0.254_829_592];
+    factors.iter().fold(0.0, |sum, factor| (sum + factor) * t) * (-x * x).exp()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_near(value: f64, expected: f64) -> bool {
+        (value - expected).abs() < 1e-6
+    }
+
+    #[test]
+    fn orders_are_counted_as_in_the_tables() {
+        assert_eq!(orders(2, 2), [1.0, 1.0, 2.0, 1.0, 1.0]);
+        assert_eq!(orders(3, 2), [1.0, 1.0, 2.0, 2.0, 2.0, 1.0, 1.0]);
+        assert_eq!(orders(5, 5).iter().sum::<f64>(), 252.0);
+        // Mann and Whitney's table I: P(U <= 5) of 4 and 4 is 0.243, P(U <= 2) of 5 and 5 is 0.016.
+        assert!((exact(4, 4, 5) / 2.0 - 0.243).abs() < 5e-4);
+        assert!((exact(5, 5, 2) / 2.0 - 0.016).abs() < 5e-4);
+    }
+
+    #[test]
+    fn critical_values_are_those_of_the_tables() {
+        // The largest U that is significant at 0.01 in both directions: 0 of 5 and 5, 4 of 7 and 7, 16 of 10 and 10.
+        for (n, critical) in [(5, 0), (7, 4), (10, 16)] {
+            assert!(exact(n, n, critical) <= 0.01, "{n}");
+            assert!(exact(n, n, critical + 1) > 0.01, "{n}");
+        }
+    }
+
+    #[test]
+    fn samples_apart_differ_and_samples_mixed_do_not() {
+        let low = [1.0, 2.0, 3.0, 4.0, 5.0];
+        let high = [6.0, 7.0, 8.0, 9.0, 10.0];
+        assert!(is_near(mann_whitney(&low, &high), 2.0 / 252.0));
+        assert_eq!(mann_whitney(&high, &low), mann_whitney(&low, &high));
+        assert!(mann_whitney(&[1.0, 4.0, 5.0], &[2.0, 3.0, 6.0]) > 0.5);
+        assert_eq!(least(5, 5), mann_whitney(&low, &high));
+    }
+
+    #[test]
+    fn ties_do_not_pretend_to_differ() {
+        assert_eq!(mann_whitney(&[2.0; 7], &[2.0; 7]), 1.0);
+        // Half a pair of 25 is won the other way. Three pairs of ties make the deviation a little shorter.
+        let p = mann_whitney(&[1.0, 2.0, 2.0, 3.0, 4.0], &[4.0, 5.0, 5.0, 6.0, 7.0]);
+        assert!(is_near(p, 0.015_333), "{p}");
+        assert_eq!(mann_whitney(&[], &[1.0]), 1.0);
+    }
+
+    #[test]
+    fn tails_are_those_of_the_normal_distribution() {
+        assert!(
+            is_near(tails(0.0), 1.0) && is_near(tails(1.959_964), 0.05) && is_near(tails(2.575_829), 0.01)
+        );
+    }
+
+    #[test]
+    fn a_shift_is_the_factor_of_the_middle_pair() {
+        assert_eq!(shift(&[1.0, 2.0], &[2.0, 4.0]), Some(2.0));
+        assert_eq!(shift(&[], &[1.0]), None);
+        assert_eq!(shift(&[0.0], &[1.0]), None);
+    }
+}
