@@ -42,6 +42,10 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
 
+    /// Writes the distribution of each row that has one into FOLDER, for the tools of HdrHistogram
+    #[arg(long, value_name = "FOLDER")]
+    pub hgrm: Option<PathBuf>,
+
     /// Measures only rows whose "group: system: case" contains TEXT; given more than once, all of them
     #[arg(long, value_name = "TEXT")]
     pub only: Vec<String>,

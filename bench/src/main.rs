@@ -96,7 +96,7 @@ fn lead(arguments: &Arguments) -> io::Result<bool> {
     let load = Load::now(placement).since(earlier);
     let record = report::collect::complete(facts, &rows, load);
     // The files first: a reader who has left, and a terminal that is gone, cost no figure.
-    outputs.write(&record)?;
+    outputs.write(&record, &rows)?;
     report::table::print(&mut output, &record)?;
     output.flush()?;
     Ok(rows.iter().all(|row| row.samples.is_ok()))

@@ -191,6 +191,34 @@ fn a_system_that_the_kernel_refuses_is_absent() {
 }
 
 #[test]
+fn a_run_is_shown_again_and_compared_from_its_file() {
+    let [json, html, again, folder] = ["again.json", "run.html", "again.html", "again"].map(file);
+    let path = |path: &PathBuf| path.to_str().unwrap().to_owned();
+    let [json, html, again, folder] = [json, html, again, folder].each_ref().map(path);
+    _ = fs::remove_dir_all(&folder);
+    let only = ["--quick", "--only", "wakeup: pipe: 64 B round trip, apart"];
+    let taken = run(&[&only[..], &["--json", &json, "--html", &html, "--hgrm", &folder]].concat());
+    assert!(taken.status.success(), "{taken:?}");
+
+    let shown = run(&["report", &json]);
+    assert!(shown.status.success() && shown.stdout == taken.stdout, "{shown:?}");
+    assert!(run(&["report", &json, "--html", &again]).status.success());
+    assert!(fs::read_to_string(&html).unwrap() == fs::read_to_string(&again).unwrap());
+
+    let compared = run(&["compare", &json, &json]);
+    let text = String::from_utf8(compared.stdout).unwrap();
+    assert!(compared.status.success() && text.contains("0 faster, 0 slower, 2 the same"), "{text}");
+    assert!(!text.contains("differs") && !text.contains("only in"), "{text}");
+
+    let mut names: Vec<String> = fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    assert_eq!(names, ["hgrm", "hlog"].map(|end| format!("wakeup-64-b-round-trip-apart-pipe.{end}")));
+}
+
+#[test]
 fn a_file_that_is_no_record_is_named_with_the_reason() {
     let old = file("old.json");
     fs::write(&old, "[{\"group\": \"flow\"}]").unwrap();
@@ -219,6 +247,7 @@ fn a_file_that_cannot_be_made_is_named_before_anything_is_measured() {
         assert!(!output.status.success() && output.stdout.is_empty());
         assert!(String::from_utf8(output.stderr).unwrap().contains("/no/such/folder/file"));
     }
+    assert!(run(&["--hgrm", "/proc/no such folder"]).stdout.is_empty());
 }
 
 #[test]
@@ -240,7 +269,7 @@ fn the_help_says_how_to_read_a_row() {
     let output = run(&["--help"]);
     let help = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success() && help.contains("bare cache line"));
-    for word in ["--only", "--json", "--html", "report", "compare"] {
+    for word in ["--only", "--json", "--html", "--hgrm", "report", "compare"] {
         assert!(help.contains(word), "{word}: {help}");
     }
     assert!(!help.contains("peer") && !help.contains("burner"), "{help}");

@@ -129,7 +129,7 @@ fn line(row: &schedule::Row) -> Option<Spread> {
 }
 
 /// What all samples timed one by one.
-fn times(samples: &[Sample]) -> Option<Times> {
+pub(crate) fn times(samples: &[Sample]) -> Option<Times> {
     let mut times = samples.iter().filter_map(|sample| sample.times.as_ref());
     let mut all = times.next()?.clone();
     times.for_each(|others| all.add(others));

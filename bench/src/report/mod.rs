@@ -2,8 +2,8 @@
 //!
 //! ```text
 //!   rows ──▶ collect ──▶ record ──▶ table, html (charts, svg), compare (statistics)
-//!                          ▲ │
-//!                      a file ◀┘
+//!    │                     ▲ │
+//!    └──▶ hgrm         a file ◀┘
 //! ```
 
 mod charts;
@@ -14,6 +14,7 @@ mod date;
 mod figure;
 #[cfg(test)]
 mod fixture;
+mod hgrm;
 pub(crate) mod html;
 mod lines;
 pub(crate) mod list;

@@ -1,19 +1,22 @@
 //! The files that a run leaves. All are made before anything is measured, so that an hour's figures are not lost to a
 //! wrong path.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::args::Arguments;
-use crate::report::html;
+use crate::plan::schedule;
 use crate::report::record::{self, Record};
+use crate::report::{hgrm, html};
 
 /// The files, as far as the user wants them.
 #[derive(Debug)]
 pub(crate) struct Outputs {
     json: Option<File>,
     html: Option<File>,
+    /// A folder that is there.
+    hgrm: Option<PathBuf>,
 }
 
 impl Outputs {
@@ -23,9 +26,13 @@ impl Outputs {
     ///
     /// One cannot be made, by its name.
     pub(crate) fn create(arguments: &Arguments) -> io::Result<Self> {
+        if let Some(folder) = &arguments.hgrm {
+            fs::create_dir_all(folder).map_err(|error| named(folder, &error))?;
+        }
         Ok(Self {
             json: arguments.json.as_deref().map(create).transpose()?,
             html: arguments.html.as_deref().map(create).transpose()?,
+            hgrm: arguments.hgrm.clone(),
         })
     }
 
@@ -34,14 +41,14 @@ impl Outputs {
     /// # Errors
     ///
     /// One cannot be written.
-    pub(crate) fn write(self, record: &Record) -> io::Result<()> {
+    pub(crate) fn write(self, record: &Record, measured: &[schedule::Row]) -> io::Result<()> {
         if let Some(file) = self.json {
             record::write(file, record)?;
         }
         if let Some(mut file) = self.html {
             file.write_all(html::page(record).as_bytes())?;
         }
-        Ok(())
+        self.hgrm.map_or(Ok(()), |folder| hgrm::write(&folder, measured))
     }
 }
 
