@@ -100,7 +100,11 @@ fn group(rows: &[Row], styles: &Styles<'_>) -> String {
 
 fn case(rows: &[Row], styles: &Styles<'_>) -> String {
     let compared = summary::compared(rows);
-    let bars = compared.and_then(|metric| charts::bars::draw(rows, metric, styles)).unwrap_or_default();
+    // Beside the figure that is compared, those that say something else of a system.
+    let others = [Metric::Open, Metric::Resident];
+    let drawings =
+        compared.into_iter().chain(others).filter_map(|metric| charts::bars::draw(rows, metric, styles));
+    let bars: String = drawings.collect();
     let curves = charts::curves::draw(rows, styles).unwrap_or_default();
     let (title, unit) = (escaped(&rows[0].case), compared.map_or("", Metric::name));
     let foot = escaped(&phrases::foot(rows).join("; "));

@@ -20,7 +20,7 @@ type Line<'a> = (&'a Row, Vec<(f64, f64)>);
 pub(crate) fn draw(rows: &[Row], is_batched: bool, styles: &Styles<'_>) -> Option<String> {
     let lines = lines(rows, is_batched);
     let longest = |line: &Line<'_>| line.1.last().map_or(0.0, |&(length, rate)| length * rate);
-    let mut sorted: Vec<&Line<'_>> = lines.iter().filter(|(_, points)| points.len() > 1).collect();
+    let mut sorted: Vec<&Line<'_>> = lines.iter().filter(|(_, points)| is_sweep(points)).collect();
     sorted.sort_by(|a, b| longest(b).total_cmp(&longest(a)));
     let (shown, others) = drawn(&sorted.iter().map(|line| line.0).collect::<Vec<_>>());
     let shown: Vec<&Line<'_>> =
@@ -60,6 +60,11 @@ fn lines(rows: &[Row], is_batched: bool) -> Vec<Line<'_>> {
         points.sort_by(|a, b| a.0.total_cmp(&b.0));
     }
     lines
+}
+
+/// Whether the cases of a group differ by their lengths, and not by something else.
+fn is_sweep(points: &[(f64, f64)]) -> bool {
+    points.len() > 1 && points.windows(2).all(|pair| pair[0].0 < pair[1].0)
 }
 
 fn draw_part(
@@ -128,5 +133,12 @@ mod tests {
         assert!(drawing.contains("1 KiB") && drawing.contains("5.12 GB/s"));
         assert!(draw(&record.rows, true, &Styles::of(&record)).is_none());
         assert!(draw(&record.rows[..1], false, &Styles::of(&record)).is_none());
+    }
+
+    #[test]
+    fn cases_of_one_length_are_no_line() {
+        let rate = |case: &str| row("mpmc", case, "pipe", Metric::Rate, &[1e6]);
+        let record = record_of(vec![rate("1 to 1, 8 B"), rate("2 to 2, 8 B")]);
+        assert!(draw(&record.rows, false, &Styles::of(&record)).is_none());
     }
 }
