@@ -20,7 +20,10 @@ fn main() {
     );
     println!("cargo:rustc-env=RINGWAY_BENCH_COMMIT={}", answer("git", &["rev-parse", "--short", "HEAD"]));
     watch_commit();
-    println!("cargo:rustc-check-cfg=cfg(ringway_cpp, values(any()))");
+    println!(
+        "cargo:rustc-check-cfg=cfg(ringway_cpp, values(\"boost_lockfree\", \"message_queue\", \
+         \"reader_writer_queue\", \"concurrent_queue\"))"
+    );
     cpp::build();
 }
 

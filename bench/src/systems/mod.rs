@@ -53,10 +53,10 @@ mod locks;
 mod mpmc;
 #[cfg(any(
     feature = "aeron",
-    feature = "cpp",
     feature = "iceoryx2",
     feature = "interprocess",
-    feature = "ipc-channel"
+    feature = "ipc-channel",
+    ringway_cpp = "message_queue"
 ))]
 mod note;
 mod pairs;
@@ -118,9 +118,10 @@ pub(crate) fn absent() -> Vec<Absent> {
     absent
 }
 
-/// The rivals of a folder: each a module of its own behind a feature, or absent with the reason.
+/// The rivals of a folder: each a module of its own behind a feature, or absent with the reason. In parentheses stands what
+/// a rival needs that cargo does not bring.
 macro_rules! rivals {
-    ($($feature:literal $module:ident),* $(,)?) => {
+    ($($feature:literal $module:ident $(($needs:literal))?),* $(,)?) => {
         $(#[cfg(feature = $feature)] mod $module;)*
 
         /// Those that are built.
@@ -133,12 +134,12 @@ macro_rules! rivals {
 
         /// Those that are not.
         pub(crate) fn absent() -> Vec<$crate::systems::Absent> {
-            let named = [$(($feature, cfg!(feature = $feature))),*];
-            let left_out = named.into_iter().filter(|(_, is_built)| !is_built);
+            let named = [$(($feature, cfg!(feature = $feature), concat!("" $(, ", which needs ", $needs)?))),*];
+            let left_out = named.into_iter().filter(|(_, is_built, _)| !is_built);
             left_out
-                .map(|(name, _)| $crate::systems::Absent {
+                .map(|(name, _, needs)| $crate::systems::Absent {
                     name,
-                    reason: format!("built without the feature `{name}`"),
+                    reason: format!("built without the feature `{name}`{needs}"),
                 })
                 .collect()
         }
