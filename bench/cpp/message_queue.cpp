@@ -1,6 +1,8 @@
 // Boost.Interprocess `message_queue`: https://www.boost.org/doc/libs/release/doc/html/interprocess.html
 //
-// A queue of messages with priorities in named shared memory, guarded by a mutex: processes may share it.
+// A queue of messages with priorities in named shared memory, guarded by a mutex: processes may share it. A process that
+// is killed while it has the mutex keeps it. Boost can be told to wait for it only so long, but reads a clock for that
+// each time it locks, which would make a round trip a seventh longer.
 
 #include <boost/interprocess/ipc/message_queue.hpp>
 

@@ -1,7 +1,8 @@
 //! Boost.Interprocess `message_queue`: messages with priorities in named shared memory, guarded by a mutex.
 //!
 //! One queue a direction. `try_send` and `try_receive` are polled; each takes the mutex of the queue, which on Linux is
-//! that of the threads library, shared between processes.
+//! that of the threads library, shared between processes. Of a peer that is killed while it has the mutex this party never
+//! hears: a call then does not return, whatever the deadline is.
 //!
 //! A queue's name is its file in shared memory: each end takes it away when it leaves, so that none is left behind.
 
