@@ -259,12 +259,10 @@ impl Case {
             | Self::Limit(Limit::Alone | Limit::Contended | Limit::Copy { .. })
             | Self::RoundTrip
             | Self::Open { .. } => Shape { length: MESSAGE, batched: false, waits: Waits::Poll },
-            Self::Limit(Limit::Trip { sleeps: true })
-            | Self::Wakeup { .. }
-            | Self::Setup
-            | Self::Death { .. }
-            | Self::Blocked => Shape { length: MESSAGE, batched: false, waits: Waits::Sleep },
-            Self::Crowd { .. } | Self::Sync(_) => {
+            Self::Limit(Limit::Trip { sleeps: true }) | Self::Wakeup { .. } | Self::Death { .. } => {
+                Shape { length: MESSAGE, batched: false, waits: Waits::Sleep }
+            }
+            Self::Crowd { .. } | Self::Sync(_) | Self::Setup | Self::Blocked => {
                 Shape { length: MESSAGE, batched: false, waits: Waits::Usual }
             }
         }

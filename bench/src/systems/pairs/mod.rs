@@ -1,6 +1,5 @@
 //! What carries 64-byte messages between the two parties of a pair while there are more parties than cores, and is not
-//! measured between two parties that have a core each: Ringway's slots of that length, and the channels that block
-//! between threads.
+//! measured between two parties that have a core each: the channels that block between threads.
 //!
 //! A channel has room for as many bytes as a pipe, and for round trips there is one each way.
 
@@ -10,7 +9,6 @@ use super::System;
 use crate::endpoint::{Caller, RecordConsumer, RecordProducer, Shape, ThreadChannel};
 use crate::stage::wait::{Deadline, Halt};
 
-mod ringway;
 mod standard;
 
 super::rivals! {
@@ -21,8 +19,7 @@ super::rivals! {
 
 /// All of them.
 pub(super) fn all() -> Vec<System> {
-    let mut systems = ringway::systems();
-    systems.push(standard::system());
+    let mut systems = vec![standard::system()];
     systems.extend(self::systems());
     systems
 }
