@@ -33,7 +33,8 @@ use crate::stage::wait::{Deadline, Halt};
 use crate::systems::{System, note};
 use crate::work::flows::Records;
 
-/// Bytes of the messages that may be under way, and how many messages that is at least and at most.
+/// Bytes of the messages that may be under way, and how many messages that is at least and at most. From 4 messages to
+/// 8,192 there was no difference in speed.
 const CAPACITY: usize = 1 << 20;
 const QUEUE_MIN: usize = 4;
 const QUEUE_MAX: usize = 1024;
