@@ -2,8 +2,10 @@
 //! one run differ.
 //!
 //! A row differs when the samples of both runs do ([`mann_whitney`], [`SIGNIFICANT`]) and their medians differ by a larger
-//! factor than those of the equal rows of its group did in either run. Of a hundred rows that did not change, one
-//! passes the first of these by chance; the second is what keeps it out.
+//! factor than those of the equal rows of its group did in either run. Of a hundred figures that did not change one has
+//! a probability below 0.01, so that all are corrected for how many are compared ([`corrected`]): at most
+//! [`SIGNIFICANT`] of those that are said to differ are expected to be there by chance alone. What differs before that
+//! correction and not after it is said to be so; more rounds decide it.
 
 use std::io::{self, Write};
 
@@ -11,11 +13,14 @@ use crate::plan::metric::Metric;
 use crate::report::columns::{Column, print_columns};
 use crate::report::figure::{self, Human};
 use crate::report::record::{Figure, Record, Row};
-use crate::report::statistics::{least, mann_whitney, shift};
+use crate::report::statistics::{corrected, least, mann_whitney, shift};
 use crate::report::summary::{self, Spread};
 
-/// The probability below which a difference is taken for more than chance.
-const SIGNIFICANT: f64 = 0.01;
+/// The corrected probability below which a difference is taken for more than chance.
+const SIGNIFICANT: f64 = 0.05;
+
+/// The probability below which a difference alone, without the many others, would be.
+const ALONE: f64 = 0.01;
 
 /// How many times the one run's line may take what the other's took before a reader is warned.
 const LINE: f64 = 1.2;
@@ -29,6 +34,8 @@ enum Verdict {
     Faster,
     Slower,
     Same,
+    /// It differs, but of so many figures some do by chance.
+    Open,
     /// Even samples that lie entirely apart would not be significant.
     TooFewSamples,
     /// One of the rows has no figure.
@@ -41,6 +48,7 @@ impl Verdict {
             Self::Faster => "faster",
             Self::Slower => "slower",
             Self::Same => "same within noise",
+            Self::Open => "differs, may be chance",
             Self::TooFewSamples => "too few samples",
             Self::NotMeasured => "not measured",
         }
@@ -54,8 +62,13 @@ struct Pair<'a> {
     medians: [Option<f64>; 2],
     /// By what factor the second is larger.
     shift: Option<f64>,
+    /// How many samples there are of each.
+    counts: [usize; 2],
+    /// By what factor equal rows differ.
+    noise: f64,
+    /// That chance alone does this, and the same once corrected for how many figures are compared.
     probability: f64,
-    verdict: Verdict,
+    corrected: f64,
 }
 
 /// Prints the comparison of a record with an earlier one.
@@ -67,15 +80,23 @@ pub(crate) fn print(output: &mut dyn Write, earlier: &Record, later: &Record) ->
     for warning in warnings(earlier, later) {
         writeln!(output, "warning: {warning}")?;
     }
-    let pairs: Vec<Pair<'_>> = later.rows.iter().flat_map(|row| pairs(earlier, later, row)).collect();
+    let pairs = all_pairs(earlier, later);
+    writeln!(
+        output,
+        "p is corrected for all {} figures compared (Benjamini and Hochberg): of those that are said to be faster or\n\
+         slower, at most {:.0} % are expected to be so by chance",
+        pairs.iter().filter(|pair| pair.shift.is_some()).count(),
+        100.0 * SIGNIFICANT
+    )?;
     for of_case in pairs.chunk_by(|a, b| a.row.group == b.row.group && a.row.case == b.row.case) {
         writeln!(output, "\n{}: {}", of_case[0].row.group, of_case[0].row.case)?;
         print_columns(output, columns(of_case), 110)?;
     }
-    let count = |verdict| pairs.iter().filter(|pair| pair.verdict == verdict).count();
+    let count = |verdict| pairs.iter().filter(|pair| pair.verdict() == verdict).count();
     let (faster, slower) = (count(Verdict::Faster), count(Verdict::Slower));
-    let rest = pairs.len() - faster - slower;
-    writeln!(output, "\n{faster} faster, {slower} slower, {rest} the same or unknown")?;
+    let open = count(Verdict::Open);
+    let rest = pairs.len() - faster - slower - open;
+    writeln!(output, "\n{faster} faster, {slower} slower, {rest} the same or unknown, {open} may be chance")?;
     print_sole(output, "only in the first", earlier, later)?;
     print_sole(output, "only in the second", later, earlier)
 }
@@ -141,6 +162,17 @@ fn same<'a>(record: &'a Record, row: &Row) -> Option<&'a Row> {
         .find(|other| (&other.group, &other.case, &other.system) == (&row.group, &row.case, &row.system))
 }
 
+/// What is compared of all rows of both records, corrected for how many have figures in both.
+fn all_pairs<'a>(earlier: &Record, later: &'a Record) -> Vec<Pair<'a>> {
+    let mut pairs: Vec<Pair<'_>> = later.rows.iter().flat_map(|row| pairs(earlier, later, row)).collect();
+    let mut measured: Vec<&mut Pair<'_>> = pairs.iter_mut().filter(|pair| pair.shift.is_some()).collect();
+    let probabilities: Vec<f64> = measured.iter().map(|pair| pair.probability).collect();
+    for (pair, corrected) in measured.iter_mut().zip(corrected(&probabilities)) {
+        pair.corrected = corrected;
+    }
+    pairs
+}
+
 /// What is compared of a row: its first figure, and its 99th percentile where it has one.
 fn pairs<'a>(earlier: &Record, later: &Record, row: &'a Row) -> Vec<Pair<'a>> {
     let Some(other) = same(earlier, row) else { return Vec::new() };
@@ -152,15 +184,16 @@ fn pairs<'a>(earlier: &Record, later: &Record, row: &'a Row) -> Vec<Pair<'a>> {
         let [a, b] = [other, row].map(|row| row.figure(metric));
         let [first, second] =
             [a, b].map(|figure: Option<&Figure>| figure.map_or(&[][..], |figure| &figure.samples));
-        let shift = shift(first, second);
-        let probability = mann_whitney(first, second);
-        let verdict = match shift {
-            None => Verdict::NotMeasured,
-            Some(_) if least(first.len(), second.len()) >= SIGNIFICANT => Verdict::TooFewSamples,
-            Some(shift) => verdict(metric, shift, probability, noise),
-        };
-        let medians = [a, b].map(|figure| figure.and_then(|figure| figure.median));
-        Pair { row, metric, medians, shift, probability, verdict }
+        Pair {
+            row,
+            metric,
+            medians: [a, b].map(|figure| figure.and_then(|figure| figure.median)),
+            shift: shift(first, second),
+            counts: [first.len(), second.len()],
+            noise,
+            probability: mann_whitney(first, second),
+            corrected: 1.0,
+        }
     };
     compared.map(|(_, figure)| pair(figure.metric)).collect()
 }
@@ -171,13 +204,21 @@ fn noise(record: &Record, group: &str, metric: Metric) -> f64 {
     summary::noise_of(&record.rows, group, metric).or_else(of_any).unwrap_or(1.0)
 }
 
-fn verdict(metric: Metric, shift: f64, probability: f64, noise: f64) -> Verdict {
-    if probability >= SIGNIFICANT || shift.max(1.0 / shift) <= noise {
-        Verdict::Same
-    } else if (shift > 1.0) == metric.is_gain() {
-        Verdict::Faster
-    } else {
-        Verdict::Slower
+impl Pair<'_> {
+    fn verdict(&self) -> Verdict {
+        let [first, second] = self.counts;
+        let Some(shift) = self.shift else { return Verdict::NotMeasured };
+        if least(first, second) >= SIGNIFICANT {
+            Verdict::TooFewSamples
+        } else if shift.max(1.0 / shift) <= self.noise {
+            Verdict::Same
+        } else if self.corrected >= SIGNIFICANT {
+            if self.probability < ALONE { Verdict::Open } else { Verdict::Same }
+        } else if (shift > 1.0) == self.metric.is_gain() {
+            Verdict::Faster
+        } else {
+            Verdict::Slower
+        }
     }
 }
 
@@ -198,8 +239,8 @@ fn columns(pairs: &[Pair<'_>]) -> Vec<Column> {
             ratio.map_or_else(|| "-".to_owned(), factor)
         }),
         column("shift", &|pair| pair.shift.map_or_else(|| "-".to_owned(), change)),
-        column("p", &|pair| format!("{:.4}", pair.probability)),
-        column("", &|pair| pair.verdict.text().to_owned()).left(),
+        column("p", &|pair| format!("{:.4}", pair.corrected)),
+        column("", &|pair| pair.verdict().text().to_owned()).left(),
     ]
 }
 
@@ -279,9 +320,39 @@ mod tests {
 
     #[test]
     fn of_a_rate_more_is_faster() {
-        assert_eq!(verdict(Metric::Rate, 1.5, 0.001, 1.1), Verdict::Faster);
-        assert_eq!(verdict(Metric::Rate, 0.5, 0.001, 1.1), Verdict::Slower);
-        assert_eq!(verdict(Metric::P50, 1.5, 0.02, 1.1), Verdict::Same);
+        assert_eq!(verdict(Metric::Rate, 1.5, 0.001, 0.01), Verdict::Faster);
+        assert_eq!(verdict(Metric::Rate, 0.5, 0.001, 0.01), Verdict::Slower);
+        assert_eq!(verdict(Metric::P50, 1.5, 0.02, 0.2), Verdict::Same);
+    }
+
+    #[test]
+    fn what_only_the_correction_makes_chance_is_left_open() {
+        assert_eq!(verdict(Metric::Rate, 1.5, 0.001, 0.2), Verdict::Open);
+        assert_eq!(verdict(Metric::Rate, 1.05, 0.001, 0.01), Verdict::Same);
+    }
+
+    /// What is said of seven samples of each run, where equal rows differ by a tenth.
+    fn verdict(metric: Metric, shift: f64, probability: f64, corrected: f64) -> Verdict {
+        let row = trips("pipe", 1.0);
+        let (counts, medians) = ([7, 7], [None, None]);
+        Pair { row: &row, metric, medians, shift: Some(shift), counts, noise: 1.1, probability, corrected }
+            .verdict()
+    }
+
+    #[test]
+    fn one_difference_among_many_figures_is_left_open() {
+        let run = |of_last: f64| {
+            let names: Vec<String> = (0..100).map(|index| format!("system {index}")).collect();
+            record_of(
+                names
+                    .iter()
+                    .map(|name| trips(name, if name == "system 99" { of_last } else { 70.0 }))
+                    .collect(),
+            )
+        };
+        let output = printed(&run(70.0), &run(140.0));
+        assert!(output.starts_with("p is corrected for all 100 figures"), "{output}");
+        assert_eq!(verdict_of(&output, "system 99"), "differs, may be chance");
     }
 
     #[test]

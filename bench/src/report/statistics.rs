@@ -3,6 +3,10 @@
 //! The test of Mann and Whitney (<https://doi.org/10.1214/aoms/1177730491>) asks nothing of how samples are distributed:
 //! only in how many of all pairs the one is larger than the other. The estimate of Hodges and Lehmann
 //! (<https://doi.org/10.1214/aoms/1177704172>) belongs to it: the median of what the pairs differ by; here, by what factor.
+//!
+//! Of many comparisons some show a difference by chance. The correction of Benjamini and Hochberg
+//! (<https://doi.org/10.1111/j.2517-6161.1995.tb02031.x>) bounds what share of the differences shown are expected to be
+//! such; it holds where the comparisons are independent, and where they lean the same way, as figures of one row do.
 
 use crate::report::summary::Spread;
 
@@ -28,6 +32,22 @@ pub(crate) fn mann_whitney(first: &[f64], second: &[f64]) -> f64 {
 /// The least probability that so many samples can show at all.
 pub(crate) fn least(first: usize, second: usize) -> f64 {
     if first == 0 || second == 0 { 1.0 } else { exact(first, second, 0) }
+}
+
+/// The probabilities of all comparisons, corrected for how many there are: those below a share `q` are a set of which at
+/// most that share is expected to be there by chance.
+///
+/// The k-th least of n is taken n / k times, and none may be above a larger one.
+pub(crate) fn corrected(probabilities: &[f64]) -> Vec<f64> {
+    let mut order: Vec<usize> = (0..probabilities.len()).collect();
+    order.sort_by(|&a, &b| probabilities[a].total_cmp(&probabilities[b]));
+    let mut corrected = vec![1.0; probabilities.len()];
+    let mut bound: f64 = 1.0;
+    for (rank, &place) in order.iter().enumerate().rev() {
+        bound = bound.min(probabilities[place] * probabilities.len() as f64 / (rank + 1) as f64);
+        corrected[place] = bound;
+    }
+    corrected
 }
 
 /// By what factor the second samples are larger: the median over all pairs.
@@ -145,6 +165,26 @@ mod tests {
         assert!(
             is_near(tails(0.0), 1.0) && is_near(tails(1.959_964), 0.05) && is_near(tails(2.575_829), 0.01)
         );
+    }
+
+    #[test]
+    fn many_comparisons_are_corrected_by_their_number() {
+        // The k-th least times five by k: 0.05, 0.05, 0.067, 0.05 and 0.9; the third may not be above the fourth.
+        let all = corrected(&[0.04, 0.01, 0.9, 0.02, 0.04]);
+        let expected = [0.05, 0.05, 0.9, 0.05, 0.05];
+        assert!(all.iter().zip(expected).all(|(&p, expected)| is_near(p, expected)), "{all:?}");
+        assert_eq!(corrected(&[0.03]), [0.03]);
+        assert!(corrected(&[]).is_empty());
+    }
+
+    #[test]
+    fn of_four_hundred_equal_rows_none_differs() {
+        // As chance has it: one in a hundred is below 0.01. One that stands out by far stays.
+        let mut all: Vec<f64> = (0..400).map(|index| (f64::from(index) + 0.5) / 400.0).collect();
+        assert_eq!(all.iter().filter(|&&p| p < 0.01).count(), 4);
+        assert!(corrected(&all).iter().all(|&p| p > 0.4));
+        all.push(1e-5);
+        assert!(corrected(&all)[400] < 0.005);
     }
 
     #[test]
