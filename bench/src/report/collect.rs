@@ -100,7 +100,8 @@ fn row(measured: &schedule::Row, best_line_ns: f64, limits: &[String]) -> Row {
 fn role(case: Case, system: &str, limits: &[String]) -> Role {
     match system {
         _ if case.floor() == Some(system) => Role::Floor,
-        _ if limits.iter().any(|limit| limit == system) => Role::Limit,
+        // Nor are the machine's limits rivals of each other.
+        _ if matches!(case, Case::Limit(_)) || limits.iter().any(|limit| limit == system) => Role::Limit,
         _ if system.starts_with("ringway") => Role::Ringway,
         _ => Role::Rival,
     }
@@ -210,6 +211,7 @@ fn finite(value: f64) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::case::Limit;
     use crate::systems::AGAIN;
 
     #[test]
@@ -242,6 +244,12 @@ mod tests {
         let sample = |rate| Sample::of(vec![(Metric::Rate, rate)]);
         let figure = figure(&[sample(f64::NAN), sample(3.0), sample(f64::INFINITY)], Metric::Rate);
         assert_eq!((figure.samples, figure.median), (vec![3.0], Some(3.0)));
+    }
+
+    #[test]
+    fn what_the_machine_can_do_is_no_rival_of_the_rest_that_it_can() {
+        let roles = ["load", "eventfd"].map(|system| role(Case::Limit(Limit::Alone), system, &[]));
+        assert_eq!(roles, [Role::Limit; 2]);
     }
 
     #[test]
