@@ -48,7 +48,7 @@ fn main() -> ExitCode {
     let outcome = match &arguments.role {
         Some(Role::Peer(peer)) => follow(peer).map(|()| true),
         Some(Role::Burner(burner)) => stage::measure::run_burner(burner).map(|()| true),
-        Some(Role::Report(shown)) => show(shown).map(|()| true),
+        Some(Role::Report(shown)) => show(shown),
         Some(Role::Compare(compared)) => compare(compared).map(|()| true),
         None => lead(&arguments),
     };
@@ -102,16 +102,18 @@ fn lead(arguments: &Arguments) -> io::Result<bool> {
     Ok(rows.iter().all(|row| row.samples.is_ok()))
 }
 
-/// Shows an earlier run: the table, or a page.
-fn show(arguments: &ReportArguments) -> io::Result<()> {
+/// Shows an earlier run, and says as that run did whether every check held.
+fn show(arguments: &ReportArguments) -> io::Result<bool> {
     let record = report::record::read(&arguments.file)?;
-    if let Some(page) = &arguments.html {
-        return report::outputs::create(page)?.write_all(report::html::page(&record).as_bytes());
-    }
     let mut output = io::stdout().lock();
-    report::table::print_facts(&mut output, &record)?;
-    report::table::print(&mut output, &record)?;
-    output.flush()
+    if let Some(page) = &arguments.html {
+        report::outputs::create(page)?.write_all(report::html::page(&record).as_bytes())?;
+    } else {
+        report::table::print_facts(&mut output, &record)?;
+        report::table::print(&mut output, &record)?;
+    }
+    output.flush()?;
+    Ok(record.rows.iter().all(|row| row.failed.is_none()))
 }
 
 /// Compares two earlier runs.

@@ -15,7 +15,10 @@ const STYLE: &str = include_str!("page.css");
 pub(crate) fn page(record: &Record) -> String {
     let styles = Styles::of(record);
     let groups: Vec<&[Row]> = record.rows.chunk_by(|a, b| a.group == b.group).collect();
-    let parts = ["targets", "noise"].into_iter().chain(groups.iter().map(|rows| rows[0].group.as_str()));
+    let failures = failures(record);
+    let parts = [("failed", !failures.is_empty()), ("targets", !record.targets.is_empty()), ("noise", true)];
+    let parts = parts.into_iter().filter(|(_, is_there)| *is_there).map(|(part, _)| part);
+    let parts = parts.chain(groups.iter().map(|rows| rows[0].group.as_str()));
     let links: String = parts.map(|part| format!("<a href=\"#{0}\">{0}</a>", escaped(part))).collect();
     let sections: String = groups.iter().map(|rows| group(rows, &styles)).collect();
     let date = escaped(&record.date);
@@ -26,7 +29,7 @@ pub(crate) fn page(record: &Record) -> String {
          <title>ringway-bench, {date}</title>\n<style>\n{STYLE}</style>\n<main>\n\
          <h1>ringway-bench</h1>\n\
          <p class=\"about\">Ringway beside other ways to pass messages between processes, and the machine's own \
-         limits.</p>\n<nav>{links}</nav>\n{facts}{targets}{noise}{sections}{absent}</main>\n</html>\n"
+         limits.</p>\n<nav>{links}</nav>\n{facts}{failures}{targets}{noise}{sections}{absent}</main>\n</html>\n"
     )
 }
 
@@ -37,6 +40,20 @@ fn facts(record: &Record) -> String {
     });
     let command = escaped(&record.command.join(" "));
     format!("<dl>\n{}<dt>command</dt><dd>{command}</dd>\n</dl>\n", lines.collect::<String>())
+}
+
+fn failures(record: &Record) -> String {
+    let lines: Vec<String> = phrases::failures(record).iter().map(|line| escaped(line)).collect();
+    if lines.is_empty() {
+        return String::new();
+    }
+    format!(
+        "<h2 id=\"failed\">failed</h2>\n<p class=\"about\">Rows of which a check failed: {} of {}.</p>\n\
+         <article class=\"missed\">{}</article>\n",
+        lines.len(),
+        record.rows.len(),
+        lines.join("<br>\n")
+    )
 }
 
 fn targets(record: &Record) -> String {

@@ -90,7 +90,9 @@ pub(crate) fn foot(rows: &[Row]) -> Vec<String> {
         foot.extend(named("floor", summary::floor(rows, metric)));
         foot.extend(named("best rival", summary::best_rival(rows, metric)));
     }
-    foot.push(usual_placement(rows).to_owned());
+    let usual = usual_placement(rows);
+    let is_all = rows.iter().all(|row| row.placement == usual);
+    foot.push(if is_all { usual.to_owned() } else { format!("where nothing else is noted: {usual}") });
     foot
 }
 
@@ -116,6 +118,12 @@ pub(crate) fn notes(row: &Row, usual: &str) -> String {
         notes.push(format!("{:.0} % stolen", 100.0 * row.stolen));
     }
     notes.join(", ")
+}
+
+/// The rows that failed, and why.
+pub(crate) fn failures(record: &Record) -> Vec<String> {
+    let failed = record.rows.iter().filter_map(|row| Some((row, row.failed.as_ref()?)));
+    failed.map(|(row, reason)| format!("{}: {}: {}: {reason}", row.group, row.system, row.case)).collect()
 }
 
 /// How far equal rows differ, group by group, and what disturbed: sentences.
@@ -173,6 +181,15 @@ mod tests {
         assert_eq!(notes(&row, "processes, cores 0, 1"), "");
         (row.placement, row.retaken, row.stolen) = ("threads, cores 0, 1".to_owned(), 2, 0.031);
         assert_eq!(notes(&row, "processes, cores 0, 1"), "threads, 2 retaken, 3 % stolen");
+    }
+
+    #[test]
+    fn below_a_case_stands_where_all_ran_or_where_those_without_a_note_did() {
+        let mut rows =
+            ["pipe", "rtrb"].map(|system| row("flow", "64 B record", system, Metric::Rate, &[1.0]));
+        assert_eq!(foot(&rows).last().unwrap(), "processes, cores 0, 1");
+        rows[1].placement = "threads, cores 0, 1".to_owned();
+        assert_eq!(foot(&rows).last().unwrap(), "where nothing else is noted: processes, cores 0, 1");
     }
 
     #[test]

@@ -40,6 +40,7 @@ pub(crate) fn print(output: &mut dyn Write, record: &Record) -> io::Result<()> {
     }
     print_noise(output, record)?;
     print_targets(output, &record.targets)?;
+    print_failures(output, record)?;
     if !record.absent.is_empty() {
         writeln!(output, "\nnot measured")?;
         for absent in &record.absent {
@@ -165,6 +166,19 @@ fn print_targets(output: &mut dyn Write, targets: &[Target]) -> io::Result<()> {
     Ok(())
 }
 
+/// Prints once more which rows failed: among hundreds one is not seen.
+fn print_failures(output: &mut dyn Write, record: &Record) -> io::Result<()> {
+    let failures = phrases::failures(record);
+    if failures.is_empty() {
+        return Ok(());
+    }
+    writeln!(output, "\nFAILED: {} of {} rows", failures.len(), record.rows.len())?;
+    for line in failures.iter().flat_map(|failure| phrases::wrapped(failure, WIDTH - 2)) {
+        writeln!(output, "  {line}")?;
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -182,6 +196,8 @@ mod tests {
         let output = printed(&record());
         let line = |text: &str| output.lines().find(|line| line.contains(text)).unwrap();
         assert!(line("rtrb <1>").ends_with("FAILED: message 5 came where 4 was due"), "{output}");
+        let all = "FAILED: 1 of 8 rows\n  flow: rtrb <1>: 64 B record: message 5 came where 4 was due";
+        assert!(output.contains(all), "{output}");
         assert!(line("ringway bytes").contains("305 M/s  300..310 M/s    0.75"), "{output}");
     }
 
