@@ -31,7 +31,7 @@ use crate::stage::measure::Seat;
     version,
     disable_help_subcommand = true,
     args_conflicts_with_subcommands = true,
-    override_usage = "ringway-bench [OPTIONS]\n       ringway-bench report FILE [--html FILE]\n       \
+    override_usage = "ringway-bench [OPTIONS]\n       ringway-bench report FILE [--html FILE] [--plots FOLDER]\n       \
                       ringway-bench compare FILE FILE"
 )]
 pub(crate) struct Arguments {
@@ -80,7 +80,7 @@ pub(crate) enum Role {
     /// A process that keeps a core busy. The measuring process starts it.
     #[command(hide = true)]
     Burner(BurnerArguments),
-    /// Shows what a run wrote with --json: the table, or a page
+    /// Shows what a run wrote with --json: the table, a page, or its plots
     Report(ReportArguments),
     /// Says which rows of two such files differ by more than chance, and than equal rows of one run do.
     ///
@@ -99,6 +99,10 @@ pub(crate) struct ReportArguments {
     /// Writes a page to FILE, and prints nothing
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
+
+    /// Writes the page's plots into FOLDER, each a picture that needs nothing else, and prints nothing
+    #[arg(long, value_name = "FOLDER")]
+    pub plots: Option<PathBuf>,
 }
 
 /// What is compared.

@@ -4,7 +4,7 @@
 //!   main ─▶ schedule ─▶ measure ─▶ sample (lead) ◀── control page ──▶ sample (follow) ◀─ measure ◀─ main, as peer
 //!               │                     │                                     │
 //!               ▼                     └──────▶ work: the timed loops ◀──────┘
-//!   record ─▶ table, html, compare                    │
+//!   record ─▶ table, html, plots, compare             │
 //!                                                     ▼
 //!                                     endpoint: what a system offers; systems: all of them
 //! ```
@@ -108,7 +108,11 @@ fn show(arguments: &ReportArguments) -> io::Result<bool> {
     let mut output = io::stdout().lock();
     if let Some(page) = &arguments.html {
         report::outputs::create(page)?.write_all(report::html::page(&record).as_bytes())?;
-    } else {
+    }
+    if let Some(folder) = &arguments.plots {
+        report::plots::write(folder, &record)?;
+    }
+    if arguments.html.is_none() && arguments.plots.is_none() {
         report::table::print_facts(&mut output, &record)?;
         report::table::print(&mut output, &record)?;
     }

@@ -12,6 +12,7 @@ use std::io::{self, Write};
 use crate::plan::metric::Metric;
 use crate::report::columns::{Column, print_columns};
 use crate::report::figure::{self, Human};
+use crate::report::phrases;
 use crate::report::record::{Figure, Record, Row};
 use crate::report::statistics::{corrected, least, mann_whitney, shift};
 use crate::report::summary::{self, Spread};
@@ -124,9 +125,8 @@ fn warnings(earlier: &Record, later: &Record) -> Vec<String> {
         _ => "not pinned".to_owned(),
     };
     differ("the placement", cores(earlier), cores(later));
-    let compiler = |record: &Record| {
-        record.rustc.as_deref().and_then(|rustc| rustc.lines().next()).unwrap_or("unknown").to_owned()
-    };
+    let compiler =
+        |record: &Record| record.rustc.as_deref().map_or_else(|| "unknown".to_owned(), phrases::first_line);
     differ("the compiler", compiler(earlier), compiler(later));
     for (which, record) in [("first", earlier), ("second", later)] {
         if let Some(load) = record.load.filter(|load| load.others + load.stolen > LOAD) {

@@ -16,6 +16,7 @@ use hdrhistogram::serialization::interval_log::IntervalLogWriterBuilder;
 
 use crate::plan::schedule::Row;
 use crate::report::collect;
+use crate::report::outputs::slug;
 use crate::stage::sample::Sample;
 use crate::stage::times::Times;
 
@@ -41,13 +42,6 @@ pub(crate) fn write(folder: &Path, rows: &[Row]) -> io::Result<()> {
 fn write_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
     fs::File::create(path).and_then(|mut file| file.write_all(bytes)).map_err(named)
-}
-
-/// The text in small letters and digits, everything else a line between them.
-fn slug(text: &str) -> String {
-    let spaced: String =
-        text.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { ' ' }).collect();
-    spaced.split_whitespace().collect::<Vec<_>>().join("-")
 }
 
 /// The times in whole nanoseconds.

@@ -9,7 +9,7 @@ use crate::report::record::{Record, Role, Row};
 use crate::report::svg::escaped;
 use crate::report::{phrases, summary, table};
 
-const STYLE: &str = include_str!("page.css");
+const STYLE: &str = concat!(include_str!("page.css"), include_str!("drawing.css"));
 
 /// The page of a record.
 pub(crate) fn page(record: &Record) -> String {
@@ -61,7 +61,7 @@ fn targets(record: &Record) -> String {
         return String::new();
     }
     let rows = record.targets.iter().map(|target| {
-        let [value, bound, verdict] = phrases::target(target).map(|cell| escaped(&signs(&cell)));
+        let [value, bound, verdict] = phrases::target(target).map(|cell| escaped(&phrases::signs(&cell)));
         let class = target.is_met.map_or("about", |is_met| if is_met { "met" } else { "missed" });
         let name = escaped(&target.name);
         format!(
@@ -75,11 +75,6 @@ fn targets(record: &Record) -> String {
          <article><div class=\"scroll\"><table class=\"wide\">\n<tr><th class=\"left\">what</th><th>value</th>\
          <th>bound</th><th class=\"left\">verdict</th></tr>\n{rows}</table></div></article>\n"
     )
-}
-
-/// Bounds as they are printed on paper.
-fn signs(text: &str) -> String {
-    text.replace("<=", "≤").replace(">=", "≥")
 }
 
 fn noise(record: &Record) -> String {
@@ -104,32 +99,26 @@ fn absent(record: &Record) -> String {
 fn group(rows: &[Row], styles: &Styles<'_>) -> String {
     let name = &rows[0].group;
     let about = GROUPS.iter().find(|(group, _)| group == name).map_or("", |(_, about)| about);
-    let sizes = [(false, "one at a time"), (true, "batched")].map(|(is_batched, manner)| {
-        let drawing = charts::sizes::draw(rows, is_batched, styles);
-        drawing.map_or(String::new(), |drawing| {
-            format!("<article><h3>cost by length, {manner}</h3>\n{drawing}\n</article>\n")
-        })
-    });
+    let sizes = charts::of_group(rows, styles).into_iter();
+    let sizes: String = sizes
+        .map(|(name, drawing)| format!("<article><h3>{}</h3>\n{drawing}\n</article>\n", escaped(&name)))
+        .collect();
     let cases: String = summary::cases(rows).map(|rows| case(rows, styles)).collect();
-    let (name, about, sizes) = (escaped(name), escaped(about), sizes.concat());
+    let (name, about) = (escaped(name), escaped(about));
     format!("<h2 id=\"{name}\">{name}</h2>\n<p class=\"about\">{about}</p>\n{sizes}{cases}")
 }
 
 fn case(rows: &[Row], styles: &Styles<'_>) -> String {
-    let compared = summary::compared(rows);
-    // Beside the figure that is compared, those that say something else of a system.
-    let others = [Metric::Open, Metric::Resident];
-    let drawings =
-        compared.into_iter().chain(others).filter_map(|metric| charts::bars::draw(rows, metric, styles));
-    let bars: String = drawings.collect();
-    let curves = charts::curves::draw(rows, styles).unwrap_or_default();
-    let (title, unit) = (escaped(&rows[0].case), compared.map_or("", Metric::name));
+    let drawings: Vec<String> =
+        charts::of_case(rows, styles).into_iter().map(|(_, drawing)| drawing.to_string()).collect();
+    let (title, unit) = (escaped(&rows[0].case), summary::compared(rows).map_or("", Metric::name));
     let foot = escaped(&phrases::foot(rows).join("; "));
     format!(
-        "<article><h3>{title} <span class=\"about\">{unit}</span></h3>\n{bars}\n{curves}\n\
+        "<article><h3>{title} <span class=\"about\">{unit}</span></h3>\n{}\n\
          <details{}><summary>{} {}</summary>\n<div class=\"scroll\"><table>\n{}</table></div></details>\n\
          <p class=\"foot\">{foot}</p></article>\n",
-        if bars.is_empty() { " open" } else { "" },
+        drawings.join("\n"),
+        if drawings.is_empty() { " open" } else { "" },
         rows.len(),
         if rows.len() == 1 { "row" } else { "rows" },
         table_rows(rows)

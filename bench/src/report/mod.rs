@@ -1,7 +1,7 @@
 //! What came out: for a reader, for a program.
 //!
 //! ```text
-//!   rows ──▶ collect ──▶ record ──▶ table, html (charts, svg), compare (statistics)
+//!   rows ──▶ collect ──▶ record ──▶ table, html, plots (charts, svg), compare (statistics)
 //!    │                     ▲ │
 //!    └──▶ hgrm         a file ◀┘
 //! ```
@@ -20,6 +20,7 @@ mod lines;
 pub(crate) mod list;
 pub(crate) mod outputs;
 mod phrases;
+pub(crate) mod plots;
 pub(crate) mod record;
 mod statistics;
 mod summary;

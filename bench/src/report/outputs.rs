@@ -27,7 +27,7 @@ impl Outputs {
     /// One cannot be made, by its name.
     pub(crate) fn create(arguments: &Arguments) -> io::Result<Self> {
         if let Some(folder) = &arguments.hgrm {
-            fs::create_dir_all(folder).map_err(|error| named(folder, &error))?;
+            create_folder(folder)?;
         }
         Ok(Self {
             json: arguments.json.as_deref().map(create).transpose()?,
@@ -59,6 +59,22 @@ impl Outputs {
 /// It cannot be made, by its name.
 pub(crate) fn create(path: &Path) -> io::Result<File> {
     File::create(path).map_err(|error| named(path, &error))
+}
+
+/// Makes a folder, if there is none.
+///
+/// # Errors
+///
+/// It cannot be made, by its name.
+pub(crate) fn create_folder(path: &Path) -> io::Result<()> {
+    fs::create_dir_all(path).map_err(|error| named(path, &error))
+}
+
+/// The text in small letters and digits, everything else a line between them: a file's name.
+pub(crate) fn slug(text: &str) -> String {
+    let spaced: String =
+        text.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { ' ' }).collect();
+    spaced.split_whitespace().collect::<Vec<_>>().join("-")
 }
 
 fn named(path: &Path, error: &io::Error) -> io::Error {

@@ -62,8 +62,9 @@ fn placement(record: &Record) -> String {
     }
 }
 
-fn first_line(text: &str) -> String {
-    text.lines().next().unwrap_or_default().to_owned()
+/// The first line, of a text whose lines stand behind each other too.
+pub(crate) fn first_line(text: &str) -> String {
+    text.split(['\n', ';']).next().unwrap_or_default().to_owned()
 }
 
 /// The text in lines of at most `width` characters, broken between words.
@@ -100,6 +101,11 @@ pub(crate) fn foot(rows: &[Row]) -> Vec<String> {
 pub(crate) fn usual_placement(rows: &[Row]) -> &str {
     let count = |placement: &str| rows.iter().filter(|row| row.placement == placement).count();
     rows.iter().map(|row| row.placement.as_str()).rev().max_by_key(|placement| count(placement)).unwrap_or("")
+}
+
+/// Between what a row was measured, if not between processes: nothing that a thread can do helps two processes.
+pub(crate) fn foreign_party(row: &Row) -> Option<&str> {
+    row.placement.split(',').next().filter(|party| !party.is_empty() && *party != "processes")
 }
 
 /// What is unusual about a row.
@@ -168,6 +174,11 @@ pub(crate) fn target(target: &Target) -> [String; 3] {
         None => "not measured",
     };
     [value, bound, verdict.to_owned()]
+}
+
+/// Bounds as they are printed on paper.
+pub(crate) fn signs(text: &str) -> String {
+    text.replace("<=", "≤").replace(">=", "≥")
 }
 
 #[cfg(test)]

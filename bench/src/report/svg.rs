@@ -1,6 +1,7 @@
-//! A drawing in a page: axes, lines, bars, text. Colours and fonts are the page's, by the names of classes.
+//! A drawing: axes, lines, bars, text. Colours and fonts are those of the page, or of the sheet that a drawing which
+//! stands alone brings with it, by the names of classes.
 
-use std::fmt::Write;
+use std::fmt::{self, Display, Formatter, Write};
 
 /// Text that stands in a page.
 pub(crate) fn escaped(text: &str) -> String {
@@ -74,11 +75,46 @@ impl Svg {
         ));
     }
 
-    /// The drawing as a part of a page. `title` says what it shows to those who do not see it.
-    pub(crate) fn finish(self, title: &str) -> String {
-        let Self { width, height, body } = self;
-        let title = escaped(title);
+    /// The drawing. `title` says what it shows, on a page to those who do not see it.
+    pub(crate) fn finish(self, title: &str) -> Drawing {
+        Drawing { svg: self, title: title.to_owned() }
+    }
+}
+
+/// A drawing that is done: displayed, it is a part of a page.
+#[derive(Clone, Debug)]
+pub(crate) struct Drawing {
+    svg: Svg,
+    title: String,
+}
+
+/// The ground around a drawing that stands alone, and above it for the title.
+const MARGIN: f64 = 18.0;
+const TITLE: f64 = 26.0;
+
+impl Drawing {
+    /// The drawing as a file that needs nothing else: with its title, on a ground of its own, `sheet` has its looks.
+    pub(crate) fn alone(&self, sheet: &str) -> String {
+        let Self { svg: Svg { width, height, body }, title } = self;
+        let (width, height) = (width + 2.0 * MARGIN, height + 2.0 * MARGIN + TITLE);
+        let (left, top, middle) = (-MARGIN, -MARGIN - TITLE, -TITLE / 2.0 - 2.0);
+        let (title, sheet) = (escaped(title), escaped(sheet));
         format!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"{left:.0} {top:.0} {width:.0} {height:.0}\" \
+             width=\"{width:.0}\" height=\"{height:.0}\" role=\"img\">\n<title>{title}</title>\n<style>\n{sheet}\
+             </style>\n<rect class=\"ground\" x=\"{left:.0}\" y=\"{top:.0}\" width=\"{width:.0}\" \
+             height=\"{height:.0}\" rx=\"8\"/>\n<text class=\"title\" x=\"0\" y=\"{middle:.0}\">{title}</text>\n\
+             {body}\n</svg>\n"
+        )
+    }
+}
+
+impl Display for Drawing {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Self { svg: Svg { width, height, body }, title } = self;
+        let title = escaped(title);
+        write!(
+            f,
             r#"<svg viewBox="0 0 {width:.0} {height:.0}" style="max-width:{width:.0}px" role="img" aria-label="{title}">{body}</svg>"#
         )
     }
@@ -176,6 +212,13 @@ mod tests {
     fn names_are_escaped() {
         let mut svg = Svg::new(10.0, 10.0);
         svg.text("label", (0.0, 0.0), Anchor::Start, "a <b> & \"c\"");
-        assert!(svg.finish("<t>").contains("a &lt;b&gt; &amp; &quot;c&quot;"));
+        assert!(svg.finish("<t>").to_string().contains("a &lt;b&gt; &amp; &quot;c&quot;"));
+    }
+
+    #[test]
+    fn a_drawing_alone_has_its_looks_and_its_title() {
+        let drawing = Svg::new(10.0, 10.0).finish("a & b").alone("text { fill: #000; }\n");
+        assert!(drawing.contains("<title>a &amp; b</title>") && drawing.contains("fill: #000"), "{drawing}");
+        assert!(drawing.contains("viewBox=\"-18 -44 46 72\"") && drawing.ends_with("</svg>\n"), "{drawing}");
     }
 }

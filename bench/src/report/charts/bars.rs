@@ -7,8 +7,8 @@ use crate::plan::metric::Metric;
 use crate::report::charts::{Styles, WIDTH};
 use crate::report::figure::{self, Human};
 use crate::report::record::{Role, Row};
-use crate::report::summary;
-use crate::report::svg::{Anchor, Scale, Svg};
+use crate::report::svg::{Anchor, Drawing, Scale, Svg};
+use crate::report::{phrases, summary};
 
 /// The height of a row, of what stands above the rows and below them.
 const ROW: f64 = 20.0;
@@ -33,7 +33,7 @@ struct Bar<'a> {
 }
 
 /// The drawing of a figure, if two systems have it. A system measured again is left out.
-pub(crate) fn draw(rows: &[Row], metric: Metric, styles: &Styles<'_>) -> Option<String> {
+pub(crate) fn draw(rows: &[Row], metric: Metric, styles: &Styles<'_>) -> Option<Drawing> {
     let mut bars: Vec<Bar<'_>> = rows.iter().filter_map(|row| bar(row, metric)).collect();
     let sign = if metric.is_gain() { -1.0 } else { 1.0 };
     bars.sort_by(|a, b| (sign * a.median).total_cmp(&(sign * b.median)));
@@ -60,9 +60,15 @@ pub(crate) fn draw(rows: &[Row], metric: Metric, styles: &Styles<'_>) -> Option<
         svg.line("floor", (x, HEAD - 3.0), (x, bottom));
         svg.text("faint", (x, HEAD - 11.0), Anchor::Middle, "floor");
     }
+    let first = phrases::foreign_party(bars[0].row);
+    let are_mixed = bars.iter().any(|bar| phrases::foreign_party(bar.row) != first);
     for (index, bar) in bars.iter().enumerate() {
         let y = HEAD + ROW * (index as f64 + 0.5);
+        let party = phrases::foreign_party(bar.row).filter(|_| are_mixed);
+        let party = party.map_or(String::new(), |party| format!(" ({party})"));
         draw_bar(&mut svg, bar, y, scale, &styles.class(bar.row));
+        let weight = if bar.row.role == Role::Ringway { "strong" } else { "label" };
+        svg.text(weight, (NAMES, y), Anchor::End, &format!("{}{party}", bar.row.system));
         let ratio = |by: Option<f64>| {
             by.and_then(|by| summary::ratio(bar.median, by)).map_or(String::new(), figure::ratio)
         };
@@ -71,7 +77,7 @@ pub(crate) fn draw(rows: &[Row], metric: Metric, styles: &Styles<'_>) -> Option<
             svg.text("figure", (x, y), Anchor::End, &text);
         }
     }
-    Some(svg.finish(&format!("{}: {}", rows[0].case, metric.name())))
+    Some(svg.finish(&format!("{}: {}: {}", rows[0].group, rows[0].case, metric.name())))
 }
 
 fn bar(row: &Row, metric: Metric) -> Option<Bar<'_>> {
@@ -93,8 +99,6 @@ fn scale(bars: &[Bar<'_>], metric: Metric) -> (Scale, bool) {
 }
 
 fn draw_bar(svg: &mut Svg, bar: &Bar<'_>, y: f64, (scale, is_log): (Scale, bool), class: &str) {
-    let name = if bar.row.role == Role::Ringway { "strong" } else { "label" };
-    svg.text(name, (NAMES, y), Anchor::End, &bar.row.system);
     let [x, least, most] = [bar.median, bar.min, bar.max].map(|value| scale.at(value));
     if is_log {
         svg.line(&format!("stem {class}"), (START, y), (x, y));
@@ -118,10 +122,18 @@ mod tests {
     fn the_best_stands_on_top_and_equal_rows_once() {
         let record = record();
         let rows = summary::of_case(&record.rows, "latency", "64 B round trip");
-        let drawing = draw(rows, Metric::P50, &Styles::of(&record)).unwrap();
+        let drawing = draw(rows, Metric::P50, &Styles::of(&record)).unwrap().to_string();
         let place = |name: &str| drawing.find(&format!(">{name}<")).unwrap();
         assert!(place("mailbox") < place("ringway slots") && place("ringway slots") < place("pipe"));
         assert!(!drawing.contains("(again)") && !drawing.contains("NaN"));
+    }
+
+    #[test]
+    fn threads_beside_processes_are_named() {
+        let mut record = record();
+        record.rows[3].placement = "threads, cores 0, 1".to_owned();
+        let drawing = draw(&record.rows[..4], Metric::P50, &Styles::of(&record)).unwrap().to_string();
+        assert!(drawing.contains(">pipe (threads)<") && drawing.contains(">mailbox<"), "{drawing}");
     }
 
     #[test]

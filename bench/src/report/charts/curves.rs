@@ -7,7 +7,7 @@ use crate::plan::metric::Metric;
 use crate::report::charts::{Styles, WIDTH, drawn, legend, legend_height};
 use crate::report::figure::{self, Human};
 use crate::report::record::{Role, Row};
-use crate::report::svg::{Anchor, Scale, Svg};
+use crate::report::svg::{Anchor, Drawing, Scale, Svg};
 
 const HEIGHT: f64 = 330.0;
 const START: f64 = 62.0;
@@ -16,7 +16,7 @@ const TOP: f64 = 14.0;
 const BOTTOM: f64 = HEIGHT - 40.0;
 
 /// The drawing, if some row has a curve.
-pub(crate) fn draw(rows: &[Row], styles: &Styles<'_>) -> Option<String> {
+pub(crate) fn draw(rows: &[Row], styles: &Styles<'_>) -> Option<Drawing> {
     let mut sorted: Vec<&Row> = rows.iter().filter(|row| row.curve.len() > 1 && !row.is_again()).collect();
     sorted.sort_by(|a, b| middle(a).total_cmp(&middle(b)));
     let (mut shown, others) = drawn(&sorted);
@@ -43,7 +43,7 @@ pub(crate) fn draw(rows: &[Row], styles: &Styles<'_>) -> Option<String> {
         .iter()
         .map(|row| (styles.class(row), row.system.clone(), Human(Metric::P50, middle(row)).to_string()));
     legend(&mut svg, TOP + 8.0, &entries.collect::<Vec<_>>(), &others);
-    Some(svg.finish(&format!("{}: percentiles", rows[0].case)))
+    Some(svg.finish(&format!("{}: {}: percentiles", rows[0].group, rows[0].case)))
 }
 
 /// The points of a row: one in how many takes longer, and how long.
@@ -88,7 +88,7 @@ mod tests {
         let record = record();
         let pipe = record.rows.iter().find(|row| row.timed > 0).unwrap();
         assert_eq!(points(pipe).last(), Some((1000.0, 31_000.0)));
-        let drawing = draw(&record.rows[..4], &Styles::of(&record)).unwrap();
+        let drawing = draw(&record.rows[..4], &Styles::of(&record)).unwrap().to_string();
         assert!(drawing.contains("99.9 %") && !drawing.contains("99.99 %") && !drawing.contains("inf"));
     }
 

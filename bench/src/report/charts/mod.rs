@@ -4,13 +4,14 @@
 //! dealt out anew in each group; the machine's limits are grey; the rivals take turns with the others of a set that the colour-blind can tell apart (Okabe and Ito,
 //! <https://jfly.uni-koeln.de/color/>) and with dashes.
 
-use crate::report::phrases;
+use crate::plan::metric::Metric;
 use crate::report::record::{Record, Role, Row};
-use crate::report::svg::{Anchor, Svg};
+use crate::report::svg::{Anchor, Drawing, Svg};
+use crate::report::{phrases, summary};
 
-pub(crate) mod bars;
-pub(crate) mod curves;
-pub(crate) mod sizes;
+mod bars;
+mod curves;
+mod sizes;
 
 /// The width of all drawings.
 const WIDTH: f64 = 980.0;
@@ -29,6 +30,25 @@ const DASHES: usize = 4;
 /// The most rivals, and systems of Ringway, in a drawing of lines. The table has all.
 const RIVALS: usize = 7;
 const OWN: usize = 3;
+
+/// The drawings of a group, if its cases differ by their lengths: what each shows, and the drawing.
+pub(crate) fn of_group(rows: &[Row], styles: &Styles<'_>) -> Vec<(String, Drawing)> {
+    let sizes = [false, true].map(|is_batched| {
+        let name = format!("cost by length, {}", sizes::MANNERS[usize::from(is_batched)]);
+        Some((name, sizes::draw(rows, is_batched, styles)?))
+    });
+    sizes.into_iter().flatten().collect()
+}
+
+/// The drawings of a case: what each shows, and the drawing.
+pub(crate) fn of_case(rows: &[Row], styles: &Styles<'_>) -> Vec<(String, Drawing)> {
+    // Beside the figure that is compared, those that say something else of a system.
+    let metrics = summary::compared(rows).into_iter().chain([Metric::Open, Metric::Resident]);
+    let bars =
+        metrics.filter_map(|metric| Some((metric.name().to_owned(), bars::draw(rows, metric, styles)?)));
+    let curves = curves::draw(rows, styles).map(|drawing| ("percentiles".to_owned(), drawing));
+    bars.chain(curves).collect()
+}
 
 /// How the systems of a record are drawn.
 #[derive(Clone, Debug)]
@@ -130,7 +150,6 @@ fn unnamed(others: &[&str]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::metric::Metric;
     use crate::report::fixture::{record, row};
 
     #[test]

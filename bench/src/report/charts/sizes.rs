@@ -4,7 +4,7 @@ use crate::plan::metric::Metric;
 use crate::report::charts::{Styles, WIDTH, drawn, legend, legend_height};
 use crate::report::figure::{self, Human};
 use crate::report::record::{Role, Row};
-use crate::report::svg::{Anchor, Scale, Svg};
+use crate::report::svg::{Anchor, Drawing, Scale, Svg};
 
 const HEIGHT: f64 = 270.0;
 const TOP: f64 = 26.0;
@@ -13,11 +13,14 @@ const BOTTOM: f64 = HEIGHT - 40.0;
 /// Where each of the two parts begins and ends.
 const PARTS: [(f64, f64); 2] = [(60.0, 310.0), (396.0, 646.0)];
 
+/// What the lines of one message a call are called, and those of many.
+pub(crate) const MANNERS: [&str; 2] = ["one at a time", "batched"];
+
 /// A system's lengths with the rates of each.
 type Line<'a> = (&'a Row, Vec<(f64, f64)>);
 
 /// The drawing of the rows of a group, those that pass on one message a call or many; if some system has several lengths.
-pub(crate) fn draw(rows: &[Row], is_batched: bool, styles: &Styles<'_>) -> Option<String> {
+pub(crate) fn draw(rows: &[Row], is_batched: bool, styles: &Styles<'_>) -> Option<Drawing> {
     let lines = lines(rows, is_batched);
     let longest = |line: &Line<'_>| line.1.last().map_or(0.0, |&(length, rate)| length * rate);
     let mut sorted: Vec<&Line<'_>> = lines.iter().filter(|(_, points)| is_sweep(points)).collect();
@@ -41,8 +44,8 @@ pub(crate) fn draw(rows: &[Row], is_batched: bool, styles: &Styles<'_>) -> Optio
         })
         .collect();
     legend(&mut svg, TOP + 6.0, &entries, &others);
-    let manner = if is_batched { "batched" } else { "one at a time" };
-    Some(svg.finish(&format!("{}, {manner}: cost by length", rows[0].group)))
+    let manner = MANNERS[usize::from(is_batched)];
+    Some(svg.finish(&format!("{}: cost by length, {manner}", rows[0].group)))
 }
 
 /// The systems that have rates, with the lengths they have them of, the shortest first.
@@ -129,7 +132,7 @@ mod tests {
         };
         let record = record_of(vec![rate(1024, 5e6), rate(64, 6e6)]);
         assert_eq!(lines(&record.rows, false)[0].1, [(64.0, 6e6), (1024.0, 5e6)]);
-        let drawing = draw(&record.rows, false, &Styles::of(&record)).unwrap();
+        let drawing = draw(&record.rows, false, &Styles::of(&record)).unwrap().to_string();
         assert!(drawing.contains("1 KiB") && drawing.contains("5.12 GB/s"));
         assert!(draw(&record.rows, true, &Styles::of(&record)).is_none());
         assert!(draw(&record.rows[..1], false, &Styles::of(&record)).is_none());
