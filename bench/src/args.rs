@@ -31,7 +31,7 @@ use crate::stage::measure::Seat;
     version,
     disable_help_subcommand = true,
     args_conflicts_with_subcommands = true,
-    override_usage = "ringway-bench [OPTIONS]\n       ringway-bench report FILE [--html FILE] [--plots FOLDER]\n       \
+    override_usage = "ringway-bench [OPTIONS]\n       ringway-bench report FILE [--html FILE] [--plots FOLDER] [--markdown]\n       \
                       ringway-bench compare FILE FILE"
 )]
 pub(crate) struct Arguments {
@@ -80,7 +80,7 @@ pub(crate) enum Role {
     /// A process that keeps a core busy. The measuring process starts it.
     #[command(hide = true)]
     Burner(BurnerArguments),
-    /// Shows what a run wrote with --json: the table, a page, or its plots
+    /// Shows what a run wrote with --json: the table, a page, its plots, or Markdown
     Report(ReportArguments),
     /// Says which rows of two such files differ by more than chance, and than equal rows of one run do.
     ///
@@ -103,6 +103,18 @@ pub(crate) struct ReportArguments {
     /// Writes the page's plots into FOLDER, each a picture that needs nothing else, and prints nothing
     #[arg(long, value_name = "FOLDER")]
     pub plots: Option<PathBuf>,
+
+    /// Prints tables for a document: one of each group, the targets, and on what and how it was measured
+    #[arg(long)]
+    pub markdown: bool,
+
+    /// Prints one table instead, of the cases that matter most
+    #[arg(long, requires = "markdown")]
+    pub brief: bool,
+
+    /// Prints only PART: a group, "targets" or "facts"; given more than once, all of them
+    #[arg(long, value_name = "PART", requires = "markdown", conflicts_with = "brief")]
+    pub only: Vec<String>,
 }
 
 /// What is compared.

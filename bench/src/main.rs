@@ -4,7 +4,7 @@
 //!   main ─▶ schedule ─▶ measure ─▶ sample (lead) ◀── control page ──▶ sample (follow) ◀─ measure ◀─ main, as peer
 //!               │                     │                                     │
 //!               ▼                     └──────▶ work: the timed loops ◀──────┘
-//!   record ─▶ table, html, plots, compare             │
+//!   record ─▶ table, html, plots, markdown, compare   │
 //!                                                     ▼
 //!                                     endpoint: what a system offers; systems: all of them
 //! ```
@@ -112,7 +112,14 @@ fn show(arguments: &ReportArguments) -> io::Result<bool> {
     if let Some(folder) = &arguments.plots {
         report::plots::write(folder, &record)?;
     }
-    if arguments.html.is_none() && arguments.plots.is_none() {
+    if arguments.markdown {
+        let text = if arguments.brief {
+            report::markdown::brief(&record)
+        } else {
+            report::markdown::text(&record, &arguments.only)?
+        };
+        output.write_all(text.as_bytes())?;
+    } else if arguments.html.is_none() && arguments.plots.is_none() {
         report::table::print_facts(&mut output, &record)?;
         report::table::print(&mut output, &record)?;
     }

@@ -218,6 +218,44 @@ fn a_run_is_shown_again_and_compared_from_its_file() {
     assert_eq!(names, ["hgrm", "hlog"].map(|end| format!("wakeup-64-b-round-trip-apart-pipe.{end}")));
 }
 
+/// A record of two cases, in which one row failed.
+const FAILED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/documents/rows.json");
+
+#[test]
+fn a_record_of_which_a_row_failed_is_shown_and_says_so() {
+    let reason = "message 5 came where 4 was due";
+    for (form, place) in
+        [(&[][..], "FAILED: 1 of 6 rows\n"), (&["--markdown"], "FAILED: rtrb, 64 B record: ")]
+    {
+        let output = run(&[&["report", FAILED], form].concat());
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        assert!(text.contains(place) && text.contains(reason), "{text}");
+    }
+}
+
+#[test]
+fn the_plots_of_a_record_are_files() {
+    let folder = file("plots");
+    _ = fs::remove_dir_all(&folder);
+    let output = run(&["report", FAILED, "--plots", folder.to_str().unwrap()]);
+    assert!(output.stdout.is_empty(), "{output:?}");
+    for name in ["latency-64-b-round-trip-p50.svg", "flow-64-b-record-rate.svg"] {
+        let drawing = fs::read_to_string(folder.join(name)).unwrap();
+        assert!(drawing.starts_with("<svg xmlns=") && drawing.ends_with("</svg>\n"), "{drawing}");
+    }
+}
+
+#[test]
+fn a_part_that_a_record_has_not_and_a_brief_page_are_errors() {
+    let output = run(&["report", FAILED, "--markdown", "--only", "latncy"]);
+    assert!(
+        output.stdout.is_empty() && String::from_utf8(output.stderr).unwrap().contains("no part `latncy`")
+    );
+    assert_eq!(run(&["report", FAILED, "--brief"]).status.code(), Some(2));
+    assert_eq!(run(&["report", FAILED, "--markdown", "--brief", "--only", "flow"]).status.code(), Some(2));
+}
+
 #[test]
 fn a_file_that_is_no_record_is_named_with_the_reason() {
     let old = file("old.json");
@@ -269,7 +307,7 @@ fn the_help_says_how_to_read_a_row() {
     let output = run(&["--help"]);
     let help = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success() && help.contains("bare cache line"));
-    for word in ["--only", "--json", "--html", "--hgrm", "report", "compare"] {
+    for word in ["--only", "--json", "--html", "--hgrm", "report", "compare", "one in twenty"] {
         assert!(help.contains(word), "{word}: {help}");
     }
     assert!(!help.contains("peer") && !help.contains("burner"), "{help}");

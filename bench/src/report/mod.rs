@@ -1,11 +1,12 @@
 //! What came out: for a reader, for a program.
 //!
 //! ```text
-//!   rows ──▶ collect ──▶ record ──▶ table, html, plots (charts, svg), compare (statistics)
+//!   rows ──▶ collect ──▶ record ──▶ table, html, plots (charts, svg), markdown, compare (statistics)
 //!    │                     ▲ │
 //!    └──▶ hgrm         a file ◀┘
 //! ```
 
+mod brief;
 mod charts;
 pub(crate) mod collect;
 mod columns;
@@ -18,6 +19,7 @@ mod hgrm;
 pub(crate) mod html;
 mod lines;
 pub(crate) mod list;
+pub(crate) mod markdown;
 pub(crate) mod outputs;
 mod phrases;
 pub(crate) mod plots;

@@ -49,7 +49,22 @@ pub(crate) fn floor(rows: &[Row], metric: Metric) -> Option<(&Row, f64)> {
 
 /// The best system of a case that is neither a limit of the machine nor Ringway's, and its median.
 pub(crate) fn best_rival(rows: &[Row], metric: Metric) -> Option<(&Row, f64)> {
-    best(rows.iter().filter(|row| row.role == Role::Rival), metric)
+    best_of(rows, Role::Rival, metric)
+}
+
+/// The best of Ringway's systems, and its median.
+pub(crate) fn best_own(rows: &[Row], metric: Metric) -> Option<(&Row, f64)> {
+    best_of(rows, Role::Ringway, metric)
+}
+
+/// The floor of a case, or where it has none the best of the machine's limits in it, and its median.
+pub(crate) fn limit(rows: &[Row], metric: Metric) -> Option<(&Row, f64)> {
+    floor(rows, metric).or_else(|| best_of(rows, Role::Limit, metric))
+}
+
+/// The best system with that role. One that is measured twice has no second chance.
+fn best_of(rows: &[Row], role: Role, metric: Metric) -> Option<(&Row, f64)> {
+    best(rows.iter().filter(|row| row.role == role && !row.is_again()), metric)
 }
 
 /// The row with the shortest time, or the highest rate, and its median.

@@ -189,7 +189,7 @@ fn median(rows: &[Row], (case, who, metric): Place) -> Option<f64> {
         Who::AnyOf(systems) => {
             summary::best(rows.iter().filter(|row| systems.contains(&&*row.system)), metric)
         }
-        Who::Ringway => summary::best(rows.iter().filter(|row| row.role == Role::Ringway), metric),
+        Who::Ringway => summary::best_own(rows, metric),
         Who::BestRival => summary::best_rival(rows, metric),
     };
     best.map(|(_, median)| median)
