@@ -9,7 +9,8 @@
 //!
 //! Instead of `brief` may stand `groups:` and the parts of the record that are quoted, as `report --markdown --only` names
 //! them; with neither the whole record is. What is between the lines is made here once more. With
-//! `RINGWAY_WRITE_DOCUMENTS=1` in the environment it is written there instead.
+//! `RINGWAY_WRITE_DOCUMENTS=1` in the environment it is written there instead. So is each picture that a document shows of a
+//! folder `plots` beside a record `rows.json`.
 
 use std::env;
 use std::fs;
@@ -97,6 +98,53 @@ fn documents_quote_what_records_say() {
              record:   {made}\ndocument: {found}"
         );
     }
+}
+
+/// The pictures of records that a document in `folder` shows.
+fn pictures(text: &str, folder: &Path) -> Vec<PathBuf> {
+    let links = text.split("](").skip(1).filter_map(|rest| rest.split([')', ' ']).next());
+    let pictures = links.filter(|link| link.ends_with(".svg")).map(|link| folder.join(link));
+    pictures.filter(|path| path.parent().is_some_and(|folder| folder.ends_with("plots"))).collect()
+}
+
+/// The picture as it has to be: made of the record beside its folder.
+fn redrawn(picture: &Path, made: &Path) -> Result<String, String> {
+    let record = picture.parent().and_then(Path::parent).unwrap().join("rows.json");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ringway-bench"));
+    let output = command.arg("report").arg(&record).arg("--plots").arg(made).output();
+    let output = output.map_err(|error| error.to_string())?;
+    let drawing = fs::read_to_string(made.join(picture.file_name().unwrap()));
+    drawing.map_err(|_| format!("its record has no such plot. {}", String::from_utf8_lossy(&output.stderr)))
+}
+
+#[test]
+fn pictures_in_documents_show_what_records_say() {
+    let made = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pictures");
+    for path in documents() {
+        for picture in pictures(&fs::read_to_string(&path).unwrap(), path.parent().unwrap()) {
+            let name = format!("{}: {}", path.display(), picture.display());
+            _ = fs::remove_dir_all(&made);
+            let drawing = redrawn(&picture, &made).unwrap_or_else(|reason| panic!("{name}: {reason}"));
+            if env::var_os("RINGWAY_WRITE_DOCUMENTS").is_some() {
+                fs::create_dir_all(picture.parent().unwrap()).unwrap();
+                fs::write(&picture, drawing).unwrap();
+                continue;
+            }
+            let found = fs::read_to_string(&picture).unwrap_or_else(|error| panic!("{name}: {error}"));
+            assert!(found == drawing, "{name} is not its record's (RINGWAY_WRITE_DOCUMENTS=1 draws it anew)");
+        }
+    }
+}
+
+#[test]
+fn a_picture_is_drawn_of_the_record_beside_its_folder() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("drawn");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("rows.json"), include_str!("documents/rows.json")).unwrap();
+    let text = "![a](plots/flow-64-b-record-rate.svg) [b](b.svg) ![c](plots/none.svg \"c\") [d](plots/d.md)";
+    let [flow, none] = &pictures(text, &folder)[..] else { panic!("two pictures") };
+    assert!(redrawn(flow, &folder.join("made")).unwrap().contains("ringway bytes"));
+    assert!(redrawn(none, &folder.join("made")).unwrap_err().contains("no such plot"));
 }
 
 #[test]
