@@ -23,8 +23,8 @@ use crate::stage::measure::Seat;
 /// protects nobody, "/rival" to the best system that is neither that nor Ringway's.
 ///
 /// `ringway-bench report FILE` shows what a run wrote with --json, `ringway-bench compare FILE FILE` which rows of two
-/// runs differ by more than chance, corrected for how many rows are compared: of those that are said to differ, at most one
-/// in twenty is expected to do so by chance alone. `report` too ends with exit status 1 when a row had failed.
+/// runs differ by more than chance, corrected for how many are compared, and by more than equal rows do. `report` too ends
+/// with exit status 1 when a row had failed.
 #[derive(Debug, Parser)]
 #[command(
     name = "ringway-bench",
@@ -85,8 +85,9 @@ pub(crate) enum Role {
     /// Says which rows of two such files differ by more than chance, and than equal rows of one run do.
     ///
     /// Probabilities are corrected for how many figures are compared, by the method of Benjamini and Hochberg: of the
-    /// figures that are said to be faster or slower, at most one in twenty is expected to be so by chance. A figure that
-    /// differs but for that correction "may be chance": more rounds (--rounds) tell.
+    /// figures whose p is below 0.05, at most one in twenty is expected to be there by chance. Faster or slower is one
+    /// of these that differs by a larger factor than equal rows of its group do in either run. A figure that differs but
+    /// for the correction "may be chance": more rounds (--rounds) tell.
     Compare(CompareArguments),
 }
 

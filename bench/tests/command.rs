@@ -307,7 +307,7 @@ fn the_help_says_how_to_read_a_row() {
     let output = run(&["--help"]);
     let help = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success() && help.contains("bare cache line"));
-    for word in ["--only", "--json", "--html", "--hgrm", "report", "compare", "one in twenty"] {
+    for word in ["--only", "--json", "--html", "--hgrm", "report", "compare", "corrected"] {
         assert!(help.contains(word), "{word}: {help}");
     }
     assert!(!help.contains("peer") && !help.contains("burner"), "{help}");

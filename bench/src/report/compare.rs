@@ -3,31 +3,25 @@
 //!
 //! A row differs when the samples of both runs do ([`mann_whitney`], [`SIGNIFICANT`]) and their medians differ by a larger
 //! factor than those of the equal rows of its group did in either run. Of a hundred figures that did not change one has
-//! a probability below 0.01, so that all are corrected for how many are compared ([`corrected`]): at most
-//! [`SIGNIFICANT`] of those that are said to differ are expected to be there by chance alone. What differs before that
-//! correction and not after it is said to be so; more rounds decide it.
+//! a probability below 0.01, so that all are corrected for how many are compared ([`corrected`]): of those that are below
+//! [`SIGNIFICANT`] then, at most that share is expected to be there by chance alone. The other condition takes some of
+//! them away, and no share is known of the rest. What differs before the correction and not after it is said to be so;
+//! more rounds decide it.
 
 use std::io::{self, Write};
 
 use crate::plan::metric::Metric;
 use crate::report::columns::{Column, print_columns};
 use crate::report::figure::{self, Human};
-use crate::report::phrases;
 use crate::report::record::{Figure, Record, Row};
 use crate::report::statistics::{corrected, least, mann_whitney, shift};
-use crate::report::summary::{self, Spread};
+use crate::report::{summary, warnings};
 
 /// The corrected probability below which a difference is taken for more than chance.
 const SIGNIFICANT: f64 = 0.05;
 
 /// The probability below which a difference alone, without the many others, would be.
 const ALONE: f64 = 0.01;
-
-/// How many times the one run's line may take what the other's took before a reader is warned.
-const LINE: f64 = 1.2;
-
-/// The share of the cores' time that others may take from a run before a reader is warned.
-const LOAD: f64 = 0.02;
 
 /// What a comparison says of one figure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,14 +72,14 @@ struct Pair<'a> {
 ///
 /// The output cannot be written.
 pub(crate) fn print(output: &mut dyn Write, earlier: &Record, later: &Record) -> io::Result<()> {
-    for warning in warnings(earlier, later) {
+    for warning in warnings::of(earlier, later) {
         writeln!(output, "warning: {warning}")?;
     }
     let pairs = all_pairs(earlier, later);
     writeln!(
         output,
-        "p is corrected for all {} figures compared (Benjamini and Hochberg): of those that are said to be faster or\n\
-         slower, at most {:.0} % are expected to be so by chance",
+        "p is corrected for all {} figures compared (Benjamini and Hochberg): of those below {SIGNIFICANT}, at most {:.0} % are\n\
+         expected to be there by chance. Faster and slower is what is below it, by more than equal rows are apart.",
         pairs.iter().filter(|pair| pair.shift.is_some()).count(),
         100.0 * SIGNIFICANT
     )?;
@@ -100,58 +94,6 @@ pub(crate) fn print(output: &mut dyn Write, earlier: &Record, later: &Record) ->
     writeln!(output, "\n{faster} faster, {slower} slower, {rest} the same or unknown, {open} may be chance")?;
     print_sole(output, "only in the first", earlier, later)?;
     print_sole(output, "only in the second", later, earlier)
-}
-
-/// What makes figures of the two runs say little about each other.
-fn warnings(earlier: &Record, later: &Record) -> Vec<String> {
-    let mut warnings = Vec::new();
-    let mut differ = |what: &str, a: String, b: String| {
-        if a != b {
-            warnings.push(format!("{what} differs: {a} and {b}"));
-        }
-    };
-    let (a, b) = (&earlier.machine, &later.machine);
-    differ("the processor", a.processor.clone(), b.processor.clone());
-    differ("the number of cores", a.cores.to_string(), b.cores.to_string());
-    differ("the kernel", a.kernel.clone(), b.kernel.clone());
-    let governor = |governor: &Option<String>| governor.clone().unwrap_or_else(|| "unknown".to_owned());
-    differ("the governor", governor(&a.governor), governor(&b.governor));
-    differ("what is done against the processor's faults", a.mitigations.join("; "), b.mitigations.join("; "));
-    let cores = |record: &Record| match (record.placement.producer, record.placement.consumer) {
-        (Some(producer), Some(consumer)) => {
-            let siblings = if record.placement.is_siblings { " of one physical core" } else { "" };
-            format!("{producer}, {consumer}{siblings}")
-        }
-        _ => "not pinned".to_owned(),
-    };
-    differ("the placement", cores(earlier), cores(later));
-    let compiler =
-        |record: &Record| record.rustc.as_deref().map_or_else(|| "unknown".to_owned(), phrases::first_line);
-    differ("the compiler", compiler(earlier), compiler(later));
-    for (which, record) in [("first", earlier), ("second", later)] {
-        if let Some(load) = record.load.filter(|load| load.others + load.stolen > LOAD) {
-            let (others, stolen) = (100.0 * load.others, 100.0 * load.stolen);
-            warnings.push(format!(
-                "in the {which} run other processes used {others:.0} % of the cores, the hypervisor took {stolen:.0} %"
-            ));
-        }
-    }
-    if let Some((a, b)) = line(earlier).zip(line(later))
-        && (a / b).max(b / a) > LINE
-    {
-        warnings.push(format!(
-            "the bare line took {} and {}: the cores were not equally near",
-            Human(Metric::P50, a),
-            Human(Metric::P50, b)
-        ));
-    }
-    warnings
-}
-
-/// The line's usual round trip in a run.
-fn line(record: &Record) -> Option<f64> {
-    let lines = record.rows.iter().filter_map(|row| row.line_ns).filter(|&line| line > 0.0);
-    Spread::of(lines.collect()).map(|spread| spread.median)
 }
 
 /// The same row of another record.

@@ -29,3 +29,4 @@ mod summary;
 mod svg;
 pub(crate) mod table;
 mod targets;
+mod warnings;
