@@ -267,9 +267,11 @@ constexpr Table table() {
     };
 }
 
-// The table of a kind of queue for messages of that length, or nothing.
+// The table of a kind of queue for messages of that length, or nothing. It is `static` because a template that has a
+// template as its argument is, unlike one that has a type, the same to the linker in all files, though the argument is in
+// a namespace without a name: two files that call their queues alike would have one table.
 template <template <typename> class Queue, bool IsShared = false>
-const Table *table_for(std::size_t length) {
+static const Table *table_for(std::size_t length) {
     static const Table slots = table<Queue<std::uint64_t>, IsShared>();
     static const Table lines = table<Queue<Record<64>>, IsShared>();
     static const Table records = table<Queue<Record<1024>>, IsShared>();
