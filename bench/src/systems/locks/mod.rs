@@ -1,4 +1,6 @@
 //! Locks, semaphores and barriers.
+//!
+//! Boost.Interprocess's `interprocess_mutex` has no rows: on Linux it is the C library's mutex between processes, which has.
 
 use super::System;
 
