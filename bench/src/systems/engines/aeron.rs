@@ -17,6 +17,9 @@
 //! the driver. All of them are touched beforehand, save where setting up is measured. Each client has its conductor's
 //! thread, as usual. The files are in a folder of their own in shared memory.
 //!
+//! It takes no part where there are more parties than cores: each pair would have a media driver of its own here, which
+//! wants a core as well, and usually all programs of a machine share one.
+//!
 //! The C code is built for this very processor, unless `RUSTERON_C_MARCH` says otherwise.
 
 use std::ffi::CString;

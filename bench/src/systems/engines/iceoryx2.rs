@@ -5,7 +5,9 @@
 //! where it is. There is no call for several at once.
 //!
 //! No message is lost: the subscriber's queue does not overflow, and a publisher that finds it full tries again. How it
-//! waits meanwhile is the library's own: it gives its core away again and again (and sleeps from 10,000 times on).
+//! waits meanwhile is the library's own: it gives its core away again and again (and sleeps from 10,000 times on). A
+//! subscriber has no call that waits, so this takes no part where there are more parties than cores; its events, which
+//! have one, are a service beside the messages.
 //!
 //! Its files are in a folder of their own, and its memory has a prefix of its own. Each end removes both when it leaves;
 //! the one that leaves last finds its files gone, and is kept from complaining about that by the level of the log.
