@@ -32,10 +32,10 @@ struct SpscQueue {
     alignas(64) Fixed queue;
 };
 
-template <typename Item>
+template <typename Item, std::size_t Capacity>
 struct MpmcQueue {
     using Message = Item;
-    using Fixed = boost::lockfree::queue<Message, boost::lockfree::capacity<bench::capacity<Message>()>>;
+    using Fixed = boost::lockfree::queue<Message, boost::lockfree::capacity<Capacity>>;
 
     struct Sender {
         explicit Sender(MpmcQueue &owner) : queue(owner.queue) {}
@@ -58,6 +58,10 @@ struct MpmcQueue {
     Fixed queue;
 };
 
+// Between two threads.
+template <typename Item>
+using PairQueue = MpmcQueue<Item, bench::capacity<Item>()>;
+
 } // namespace
 
 extern "C" const bench::Table *ringway_boost_spsc_queue(std::size_t length) noexcept {
@@ -65,5 +69,10 @@ extern "C" const bench::Table *ringway_boost_spsc_queue(std::size_t length) noex
 }
 
 extern "C" const bench::Table *ringway_boost_queue(std::size_t length) noexcept {
-    return bench::table_for<MpmcQueue>(length);
+    return bench::table_for<PairQueue>(length);
+}
+
+extern "C" const bench::Table *ringway_boost_queue_of_many(std::size_t length) noexcept {
+    static const bench::Table slots = bench::table<MpmcQueue<std::uint64_t, bench::SHARED_CAPACITY>>();
+    return length == sizeof(std::uint64_t) ? &slots : nullptr;
 }

@@ -10,15 +10,15 @@
 namespace {
 
 // The library's defaults, save for the index.
-template <typename Message>
+template <std::size_t Capacity>
 struct Traits : moodycamel::ConcurrentQueueDefaultTraits {
-    static constexpr std::size_t EXPLICIT_INITIAL_INDEX_SIZE = 2 * bench::capacity<Message>() / BLOCK_SIZE;
+    static constexpr std::size_t EXPLICIT_INITIAL_INDEX_SIZE = 2 * Capacity / BLOCK_SIZE;
 };
 
-template <typename Item>
+template <typename Item, std::size_t Capacity>
 struct Queue {
     using Message = Item;
-    using Tokens = moodycamel::ConcurrentQueue<Message, Traits<Message>>;
+    using Tokens = moodycamel::ConcurrentQueue<Message, Traits<Capacity>>;
 
     struct Sender {
         explicit Sender(Queue &owner) : queue(owner.queue), token(owner.queue) {}
@@ -41,11 +41,20 @@ struct Queue {
         moodycamel::ConsumerToken token;
     };
 
-    Tokens queue{bench::capacity<Message>()};
+    Tokens queue{Capacity};
 };
+
+// Between two threads.
+template <typename Item>
+using PairQueue = Queue<Item, bench::capacity<Item>()>;
 
 } // namespace
 
 extern "C" const bench::Table *ringway_concurrent_queue(std::size_t length) noexcept {
-    return bench::table_for<Queue>(length);
+    return bench::table_for<PairQueue>(length);
+}
+
+extern "C" const bench::Table *ringway_concurrent_queue_of_many(std::size_t length) noexcept {
+    static const bench::Table slots = bench::table<Queue<std::uint64_t, bench::SHARED_CAPACITY>>();
+    return length == sizeof(std::uint64_t) ? &slots : nullptr;
 }

@@ -32,6 +32,10 @@ constexpr std::size_t capacity() {
     return count < CAPACITY_MIN ? CAPACITY_MIN : count;
 }
 
+// How many messages of 8 bytes a queue holds that several threads send to and several receive from:
+// src/systems/mpmc/mod.rs.
+constexpr std::size_t SHARED_CAPACITY = 8 << 10;
+
 // A message that is longer than a word. It starts at a cache line.
 template <std::size_t Length>
 struct alignas(64) Record {

@@ -17,6 +17,9 @@ mod queue;
 ))]
 mod threads;
 
+#[cfg(any(ringway_cpp = "boost_lockfree", ringway_cpp = "concurrent_queue"))]
+mod many;
+
 #[cfg(ringway_cpp = "boost_lockfree")]
 mod shared;
 
@@ -30,12 +33,13 @@ pub(crate) fn systems() -> Vec<System> {
     #[cfg(ringway_cpp = "boost_lockfree")]
     {
         systems.extend(threads::boost());
+        systems.push(many::boost());
         systems.push(shared::system());
     }
     #[cfg(ringway_cpp = "reader_writer_queue")]
     systems.push(threads::reader_writer());
     #[cfg(ringway_cpp = "concurrent_queue")]
-    systems.push(threads::concurrent());
+    systems.extend([threads::concurrent(), many::concurrent()]);
     #[cfg(ringway_cpp = "message_queue")]
     systems.push(message_queue::system());
     systems

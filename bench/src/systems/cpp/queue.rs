@@ -102,6 +102,9 @@ pub(super) struct Receiver {
 }
 
 // SAFETY: an end is used by one thread at a time, whichever it is.
+unsafe impl Send for Sender {}
+
+// SAFETY: as above.
 unsafe impl Send for Receiver {}
 
 impl Sender {

@@ -18,10 +18,14 @@ unsafe extern "C" {
     safe fn ringway_boost_spsc_queue(length: usize) -> Option<&'static Table>;
     #[cfg(ringway_cpp = "boost_lockfree")]
     safe fn ringway_boost_queue(length: usize) -> Option<&'static Table>;
+    #[cfg(ringway_cpp = "boost_lockfree")]
+    safe fn ringway_boost_queue_of_many(length: usize) -> Option<&'static Table>;
     #[cfg(ringway_cpp = "reader_writer_queue")]
     safe fn ringway_reader_writer_queue(length: usize) -> Option<&'static Table>;
     #[cfg(ringway_cpp = "concurrent_queue")]
     safe fn ringway_concurrent_queue(length: usize) -> Option<&'static Table>;
+    #[cfg(ringway_cpp = "concurrent_queue")]
+    safe fn ringway_concurrent_queue_of_many(length: usize) -> Option<&'static Table>;
 }
 
 /// Names the kinds, and the function of C++ that gives the table of each.
@@ -44,8 +48,10 @@ macro_rules! kinds {
 kinds! {
     "boost_lockfree" BoostSpsc ringway_boost_spsc_queue,
     "boost_lockfree" BoostQueue ringway_boost_queue,
+    "boost_lockfree" BoostMany ringway_boost_queue_of_many,
     "reader_writer_queue" ReaderWriter ringway_reader_writer_queue,
     "concurrent_queue" Concurrent ringway_concurrent_queue,
+    "concurrent_queue" ConcurrentMany ringway_concurrent_queue_of_many,
 }
 
 /// Boost's `spsc_queue`, and its `queue`.

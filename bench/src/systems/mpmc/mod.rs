@@ -1,4 +1,4 @@
-//! Queues that several parties send to and several receive from.
+//! Queues that several parties send to and several receive from. Those of C++ are in `systems/cpp`.
 
 use super::System;
 
@@ -14,7 +14,7 @@ super::rivals! {
 
 /// Messages that a queue has room for: as many as a pipe of the usual size.
 #[allow(dead_code)] // because it may be built without all of them.
-const CAPACITY: usize = 8 << 10;
+pub(super) const CAPACITY: usize = 8 << 10;
 
 /// All of them.
 pub(super) fn all() -> Vec<System> {
