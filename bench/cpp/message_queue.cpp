@@ -7,8 +7,35 @@
 #include <boost/interprocess/ipc/message_queue.hpp>
 
 #include <cstddef>
+#include <cstdint>
 
 namespace ipc = boost::interprocess;
+namespace calendar = boost::posix_time;
+
+namespace {
+
+// 1 if a message of that length was received, 0 if there was none, -1 if it cannot be. `call` is one of Boost's.
+template <typename Call>
+int receive(std::size_t length, Call call) noexcept {
+    try {
+        ipc::message_queue::size_type received = 0;
+        unsigned priority = 0;
+        if (!call(received, priority)) {
+            return 0;
+        }
+        return received == length ? 1 : -1;
+    } catch (...) {
+        return -1;
+    }
+}
+
+// A moment of the wall clock as Boost takes it.
+calendar::ptime moment(std::int64_t seconds, std::int64_t microseconds) {
+    static const calendar::ptime epoch(boost::gregorian::date(1970, 1, 1));
+    return epoch + calendar::seconds(seconds) + calendar::microseconds(microseconds);
+}
+
+} // namespace
 
 // A new queue, or nothing.
 extern "C" void *ringway_message_queue_create(const char *name, std::size_t count, std::size_t length) noexcept {
@@ -48,14 +75,27 @@ extern "C" int ringway_message_queue_send(void *queue, const void *message, std:
 
 // 1 if a message of that length was received, 0 if there was none, -1 if it cannot be.
 extern "C" int ringway_message_queue_receive(void *queue, void *message, std::size_t length) noexcept {
+    return receive(length, [=](auto &received, unsigned &priority) {
+        return static_cast<ipc::message_queue *>(queue)->try_receive(message, length, received, priority);
+    });
+}
+
+// As `ringway_message_queue_send`, but sleeps until there is room, or that moment of the wall clock.
+extern "C" int ringway_message_queue_send_until(
+    void *queue, const void *message, std::size_t length, std::int64_t seconds, std::int64_t microseconds) noexcept {
     try {
-        ipc::message_queue::size_type received = 0;
-        unsigned priority = 0;
-        if (!static_cast<ipc::message_queue *>(queue)->try_receive(message, length, received, priority)) {
-            return 0;
-        }
-        return received == length ? 1 : -1;
+        const calendar::ptime until = moment(seconds, microseconds);
+        return static_cast<ipc::message_queue *>(queue)->timed_send(message, length, 0, until) ? 1 : 0;
     } catch (...) {
         return -1;
     }
+}
+
+// As `ringway_message_queue_receive`, but sleeps until there is a message, or that moment of the wall clock.
+extern "C" int ringway_message_queue_receive_until(
+    void *queue, void *message, std::size_t length, std::int64_t seconds, std::int64_t microseconds) noexcept {
+    return receive(length, [=](auto &received, unsigned &priority) {
+        const calendar::ptime until = moment(seconds, microseconds);
+        return static_cast<ipc::message_queue *>(queue)->timed_receive(message, length, received, priority, until);
+    });
 }

@@ -17,6 +17,8 @@ use crate::endpoint::{Caller, Channel, RecordConsumer, RecordProducer, Shape};
 use crate::stage::wait::{Deadline, Halt};
 use crate::systems::{System, note};
 
+mod shared;
+
 /// Bytes of the messages that a queue holds.
 const CAPACITY: usize = 256 << 10;
 
@@ -31,7 +33,7 @@ unsafe extern "C" {
 
 /// The system.
 pub(super) fn system() -> System {
-    System::new("Boost message_queue")
+    shared::queues(System::new("Boost message_queue"))
         .round_trips::<Pair>()
         .single_records::<Pair, 64>()
         .single_records::<Pair, 1024>()
@@ -44,11 +46,10 @@ struct Queue {
 }
 
 impl Queue {
-    fn create(name: &str, shape: Shape) -> io::Result<Self> {
+    fn create(name: &str, count: usize, length: usize) -> io::Result<Self> {
         let name = CString::new(name)?;
         // SAFETY: the name ends with a zero.
-        let start =
-            unsafe { ringway_message_queue_create(name.as_ptr(), CAPACITY / shape.length, shape.length) };
+        let start = unsafe { ringway_message_queue_create(name.as_ptr(), count, length) };
         Self::found(start, name)
     }
 
@@ -127,7 +128,8 @@ impl Channel for Pair {
     fn create(shape: Shape) -> io::Result<(End, Vec<OwnedFd>)> {
         let name = note::unique();
         let [there, back] = names(&name);
-        let end = End { out: Queue::create(&there, shape)?, into: Queue::create(&back, shape)? };
+        let queue = |name| Queue::create(name, CAPACITY / shape.length, shape.length);
+        let end = End { out: queue(&there)?, into: queue(&back)? };
         Ok((end, note::write(&name)?))
     }
 
