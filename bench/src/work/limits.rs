@@ -33,6 +33,9 @@ use ringway_shm::primitive::{AtomicU64, Ordering};
 /// Operations of a turn of the loop, so that the loop itself does not count.
 const UNROLLED: u64 = 16;
 
+/// Turns that take longer than any warm-up, whatever is done in them.
+const COUNT_MAX: u64 = 1 << 32;
+
 /// Takes a sample of an operation that one thread does.
 ///
 /// # Errors
@@ -50,7 +53,7 @@ pub(crate) fn lead_alone<O: Operation>(stage: &Stage<'_>, _: &str, _: Case) -> R
         }
         Ok(())
     });
-    let cost_ns = turn_ns.map_err(|halt| halt.to_string())? / UNROLLED as f64;
+    let cost_ns = turn_ns? / UNROLLED as f64;
     Ok(Sample::of(vec![(Metric::Cost, cost_ns)]))
 }
 
@@ -70,8 +73,7 @@ pub(crate) fn lead_copy(stage: &Stage<'_>, _: &str, case: Case) -> Result<Sample
         }
         Ok(())
     });
-    let copy_ns = copy_ns.map_err(|halt| halt.to_string())?;
-    Ok(Sample::of(vec![(Metric::Bandwidth, length as f64 * 1e9 / copy_ns)]))
+    Ok(Sample::of(vec![(Metric::Bandwidth, length as f64 * 1e9 / copy_ns?)]))
 }
 
 /// Takes a sample of copies of bytes that the other core has just written. Only the copies are timed, each by itself.
@@ -137,10 +139,14 @@ fn copied_length(case: Case) -> Result<usize, String> {
 }
 
 /// What one of the things takes that `work` does so many times, in nanoseconds.
-fn time_each(stage: &Stage<'_>, mut work: impl FnMut(u64) -> Result<(), Halt>) -> Result<f64, Halt> {
-    let mut time = |count| -> Result<Duration, Halt> {
+///
+/// # Errors
+///
+/// The kernel's refusal, or that the compiler has left out what was to be timed: then no number of them takes any time.
+fn time_each(stage: &Stage<'_>, mut work: impl FnMut(u64) -> Result<(), Halt>) -> Result<f64, String> {
+    let mut time = |count| -> Result<Duration, String> {
         let start = Instant::now();
-        work(count)?;
+        work(count).map_err(|halt| halt.to_string())?;
         Ok(start.elapsed())
     };
     let mut count = 1;
@@ -148,6 +154,9 @@ fn time_each(stage: &Stage<'_>, mut work: impl FnMut(u64) -> Result<(), Halt>) -
         let elapsed = time(count)?;
         if elapsed >= stage.lengths.warm {
             break elapsed;
+        }
+        if count >= COUNT_MAX {
+            return Err(format!("{count} of them took {elapsed:?}: they were not done"));
         }
         count *= 2;
     };

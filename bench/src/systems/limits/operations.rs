@@ -65,8 +65,9 @@ operations! {
 
     /// A store, as a party that hands over makes it.
     ReleaseStore: |things| {
-        // Release: as a hand-over would need it. Nothing is published.
-        things.line.word.store(1, Ordering::Release)
+        // Release: as a hand-over would need it. Nothing is published. The compiler must not see that it is the same value
+        // each time: it would store it once.
+        things.line.word.store(black_box(1), Ordering::Release)
     };
 
     /// An addition that no other party's gets into.
@@ -88,9 +89,11 @@ operations! {
     };
 
     /// A full fence with nothing to wait for.
-    SeqCstFence: |_things| {
-        // SeqCst: what it costs is the question. It orders nothing.
-        fence(Ordering::SeqCst)
+    SeqCstFence: |things| {
+        // SeqCst: what it costs is the question. It orders nothing. Of two fences with nothing in between the compiler would
+        // leave one.
+        fence(Ordering::SeqCst);
+        black_box(things);
     };
 
     /// The hint of a waiting loop.
