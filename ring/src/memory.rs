@@ -10,6 +10,7 @@
 
 #![allow(unsafe_code)] // because raw shared memory is this file's one job; its callers have none.
 
+mod ahead;
 mod lines;
 
 pub(crate) use lines::Lines;
@@ -23,6 +24,9 @@ use ringway_shm::primitive::{
 use ringway_shm::{Mirror, Region, SystemError};
 use std::sync::Arc;
 use zerocopy::{FromBytes, Immutable, IntoBytes};
+
+/// Bytes from which on a slot has the better part of a cache line to itself.
+pub(crate) const LARGE_SLOT: usize = 32;
 
 /// A ring's region, kept mapped, with the address of its data. Public for the compiler, as what stands in `slots::layout`
 /// is: nobody outside can name it.
@@ -158,7 +162,29 @@ impl Bytes {
     /// Asks for the line at a position, which is about to be read.
     #[inline(always)]
     pub(crate) fn prefetch(&self, position: u64) {
-        prefetch_read(self.memory.data.as_ptr().wrapping_add(self.offset(position) as usize));
+        prefetch_read(self.start(position));
+    }
+
+    /// Asks for the lines behind those of a record at `tail` that takes `length` bytes, if that many are `free`.
+    #[inline(always)]
+    pub(crate) fn ask_to_write(&self, tail: u64, length: u64, free: u64) {
+        if length <= ahead::LENGTH_MAX as u64 && free >= ahead::AHEAD + length {
+            ahead::ask_to_write(self.start(tail.wrapping_add(ahead::AHEAD)), length as usize);
+        }
+    }
+
+    /// Asks for the lines behind those of a record at `head` that takes `length` bytes, if that many are there to be read.
+    #[inline(always)]
+    pub(crate) fn ask_to_read(&self, head: u64, length: u64, backlog: u64) {
+        if length <= ahead::LENGTH_MAX as u64 && backlog >= ahead::AHEAD + length {
+            ahead::ask_to_read(self.start(head.wrapping_add(ahead::AHEAD)), length as usize);
+        }
+    }
+
+    /// Address of the byte at a position, for what may name any address.
+    #[inline(always)]
+    fn start(&self, position: u64) -> *mut u8 {
+        self.memory.data.as_ptr().wrapping_add(self.offset(position) as usize)
     }
 
     /// Copies private bytes to a position.
@@ -197,7 +223,7 @@ impl Bytes {
     #[inline(always)]
     pub(crate) fn address(&self, position: u64, len: usize) -> *mut u8 {
         assert!(len as u64 <= self.in_a_row(position), "a record runs over the end of the mapping");
-        self.memory.data.as_ptr().wrapping_add(self.offset(position) as usize)
+        self.start(position)
     }
 }
 
@@ -242,6 +268,34 @@ impl<T: Copy + FromBytes + IntoBytes + Immutable> Slots<T> {
     #[inline(always)]
     pub(crate) fn prefetch(&self, position: u64) {
         prefetch_read(self.slot(position).as_ptr().cast());
+    }
+
+    /// Slots ahead for which lines are asked for, if they are.
+    const AHEAD: Option<u64> = {
+        let size = size_of::<T>();
+        // Several small ones share a line, on which the other side may be at work.
+        let is_asked_for = size >= LARGE_SLOT && size <= ahead::LENGTH_MAX;
+        if is_asked_for { Some(ahead::AHEAD.div_ceil(size as u64)) } else { None }
+    };
+
+    /// Asks for the lines of a slot behind the one at `tail`, if so many are `free`.
+    #[inline(always)]
+    pub(crate) fn ask_to_write(&self, tail: u64, free: u64) {
+        if let Some(slots) = Self::AHEAD
+            && free > slots
+        {
+            ahead::ask_to_write(self.slot(tail.wrapping_add(slots)).as_ptr().cast(), size_of::<T>());
+        }
+    }
+
+    /// Asks for the lines of a slot behind the one at `head`, if so many are there to be read.
+    #[inline(always)]
+    pub(crate) fn ask_to_read(&self, head: u64, backlog: u64) {
+        if let Some(slots) = Self::AHEAD
+            && backlog > slots
+        {
+            ahead::ask_to_read(self.slot(head.wrapping_add(slots)).as_ptr().cast(), size_of::<T>());
+        }
     }
 
     /// How many of `count` slots from a position on lie before the end of the section.

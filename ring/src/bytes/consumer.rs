@@ -105,6 +105,7 @@ impl Consumer {
     #[inline]
     pub fn try_recv(&mut self, message: &mut Vec<u8>) -> Result<(), TryRecvError> {
         let len = self.next()?;
+        self.ask_ahead(len);
         self.bytes.read_vec(self.payload(), message, len);
         if !self.release(len) {
             return Err(TryRecvError::Forked);
@@ -135,6 +136,7 @@ impl Consumer {
         deadline: impl Into<Deadline>,
     ) -> Result<(), RecvError> {
         let len = self.next_until(deadline)?;
+        self.ask_ahead(len);
         self.bytes.read_vec(self.payload(), message, len);
         if !self.release(len) {
             return Err(RecvError::Forked);
@@ -172,6 +174,7 @@ impl Consumer {
     pub fn try_recv_into(&mut self, target: &mut [u8]) -> Result<usize, TryRecvError> {
         let len = self.next()?;
         let target = target.get_mut(..len).ok_or(TryRecvError::TooSmall { needed: len })?;
+        self.ask_ahead(len);
         self.bytes.read(self.payload(), target);
         if !self.release(len) {
             return Err(TryRecvError::Forked);
@@ -202,6 +205,7 @@ impl Consumer {
     ) -> Result<usize, RecvError> {
         let len = self.next_until(deadline)?;
         let target = target.get_mut(..len).ok_or(RecvError::TooSmall { needed: len })?;
+        self.ask_ahead(len);
         self.bytes.read(self.payload(), target);
         if !self.release(len) {
             return Err(RecvError::Forked);
@@ -494,6 +498,12 @@ impl Consumer {
     #[inline(always)]
     pub(super) fn payload(&self) -> u64 {
         self.cursor.head().wrapping_add(HEADER_LEN)
+    }
+
+    /// Asks for what lies behind a record of `len` bytes at head, which is about to be read.
+    #[inline(always)]
+    fn ask_ahead(&self, len: usize) {
+        self.bytes.ask_to_read(self.cursor.head(), record_len(len as u64), self.cursor.backlog());
     }
 
     /// Gives the record at head back. False in a forked child.

@@ -426,6 +426,7 @@ impl Producer {
     /// Copies a message into its room and counts it as written.
     #[inline(always)]
     fn put(&mut self, room: Room, message: &[u8]) {
+        self.bytes.ask_to_write(self.cursor.tail(), record_len(message.len() as u64), self.cursor.free());
         self.bytes.write(self.payload(room), message);
         self.close(room, message.len());
     }

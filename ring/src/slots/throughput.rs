@@ -4,10 +4,10 @@ use super::Slot;
 use super::layout::steps::{ConsumerSide, ProducerSide};
 use crate::cursor::{ConsumerCursor, ProducerCursor};
 use crate::error::Corruption;
-use crate::memory::{Memory, Slots};
+use crate::memory::{LARGE_SLOT, Memory, Slots};
 
-/// Bytes from which on a slot has the better part of a cache line to itself.
-const LARGE_SLOT: usize = 32;
+/// Bytes from which on many slots are copied one by one, with requests for lines in between.
+const ALONE: usize = 256;
 
 /// The producer's side.
 pub struct ThroughputProducer<T> {
@@ -73,14 +73,23 @@ impl<T: Slot> ProducerSide<T> for ThroughputProducer<T> {
 
     #[inline(always)]
     fn put(&mut self, value: &T) {
+        self.slots.ask_to_write(self.cursor.tail(), self.cursor.free());
         self.slots.write(self.cursor.tail(), value);
         self.commit(1);
     }
 
     #[inline(always)]
     fn put_many(&mut self, values: &[T]) {
-        self.slots.write_many(self.cursor.tail(), values);
-        self.commit(values.len());
+        if size_of::<T>() < ALONE {
+            self.slots.write_many(self.cursor.tail(), values);
+            return self.commit(values.len());
+        }
+        for value in values {
+            self.slots.ask_to_write(self.cursor.tail(), self.cursor.free());
+            self.slots.write(self.cursor.tail(), value);
+            self.cursor.advance(1);
+        }
+        self.cursor.publish(self.slots.memory().control());
     }
 }
 
@@ -163,17 +172,27 @@ impl<T: Slot> ConsumerSide<T> for ThroughputConsumer<T> {
 
     #[inline(always)]
     fn read(&self, at: usize) -> T {
-        self.slots.read(self.cursor.head().wrapping_add(at as u64))
+        let position = self.cursor.head().wrapping_add(at as u64);
+        self.slots.ask_to_read(position, self.cursor.backlog().saturating_sub(at as u64));
+        self.slots.read(position)
     }
 
     #[inline(always)]
     fn read_into(&self, value: &mut T) {
+        self.slots.ask_to_read(self.cursor.head(), self.cursor.backlog());
         self.slots.read_into(self.cursor.head(), value);
     }
 
     #[inline(always)]
     fn read_many(&self, values: &mut [T]) {
-        self.slots.read_many(self.cursor.head(), values);
+        if size_of::<T>() < ALONE {
+            return self.slots.read_many(self.cursor.head(), values);
+        }
+        let (head, backlog) = (self.cursor.head(), self.cursor.backlog());
+        for (value, at) in values.iter_mut().zip(0..) {
+            self.slots.ask_to_read(head.wrapping_add(at), backlog.saturating_sub(at));
+            self.slots.read_into(head.wrapping_add(at), value);
+        }
     }
 
     #[inline(always)]

@@ -452,6 +452,12 @@ fn a_ring_of_whole_lines_does_what_the_model_does() {
     check::<[u8; 64], Throughput>();
 }
 
+/// Slots that are copied one by one, also where many are sent and received at once.
+#[test]
+fn slots_of_several_lines_behave_as_a_queue_of_values() {
+    check::<[u8; 520], Throughput>();
+}
+
 #[test]
 fn a_ring_of_numbers_in_the_latency_layout_does_what_the_model_does() {
     check::<u64, Latency>();

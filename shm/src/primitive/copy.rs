@@ -131,6 +131,24 @@ pub fn prefetch_read(address: *const u8) {
     let _ = address;
 }
 
+/// Asks for a cache line that is about to be written, to have it alone. Never faults, whatever the address.
+#[inline(always)]
+pub fn prefetch_write(address: *const u8) {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    // SAFETY: a prefetch reads and writes nothing, and ignores an address that is not mapped. A processor without this one
+    // does nothing instead.
+    unsafe {
+        core::arch::asm!("prefetchw byte ptr [{}]", in(reg) address, options(nostack, preserves_flags));
+    }
+    #[cfg(all(target_arch = "aarch64", not(miri)))]
+    // SAFETY: a prefetch reads and writes nothing, and ignores an address that is not mapped.
+    unsafe {
+        core::arch::asm!("prfm pstl1keep, [{}]", in(reg) address, options(nostack, preserves_flags));
+    }
+    #[cfg(miri)]
+    let _ = address;
+}
+
 /// The copy itself, opaque to the optimiser; `INTO_REGION` picks the instructions that suit the direction.
 ///
 /// # Safety

@@ -24,7 +24,7 @@ mod spin;
 mod touch;
 
 pub use atomic::{AtomicU32, AtomicU64, Ordering, fence, light_fence};
-pub use copy::{copy_in, copy_out, prefetch_read, read_slot, read_slot_into, write_slot};
+pub use copy::{copy_in, copy_out, prefetch_read, prefetch_write, read_slot, read_slot_into, write_slot};
 pub use spin::{Backoff, spin_hint, yield_core};
 pub use touch::{touch_read, touch_write};
 
