@@ -81,7 +81,7 @@ fn trips() -> Vec<Aim> {
         Aim::new("64 B round trip, p50: ringway bytes / mailbox", p50("ringway bytes"))
             .by(mailbox)
             .at_most(1.2),
-        Aim::new("64 B round trip, p50: ringway slots / aeron", slots).by(Who::System("aeron")).at_most(1.0),
+        Aim::new("64 B round trip, p50: ringway slots / Aeron", slots).by(Who::System("Aeron")).at_most(1.0),
         Aim::new("64 B round trip: ringway slots, p99 / p50", p99).by_figure(slots).at_most(2.0),
     ]
 }
@@ -111,11 +111,11 @@ fn slots() -> Vec<Aim> {
 fn records() -> Vec<Aim> {
     let rate =
         |length| (Case::Records { length, batched: false }, Who::System("ringway bytes"), Metric::Rate);
-    let near = Who::AnyOf(&["aeron", "pipe, buffered"]);
+    let near = Who::AnyOf(&["Aeron", "pipe, buffered"]);
     let mut aims = vec![
         Aim::new("64 B record: ringway", rate(64)).at_least(80e6),
-        Aim::new("64 B record: ringway / better of aeron and buffered pipe", rate(64)).by(near).at_least(1.5),
-        Aim::new("1 KiB record: ringway / aeron", rate(1024)).by(Who::System("aeron")).at_least(3.0),
+        Aim::new("64 B record: ringway / better of Aeron and buffered pipe", rate(64)).by(near).at_least(1.5),
+        Aim::new("1 KiB record: ringway / Aeron", rate(1024)).by(Who::System("Aeron")).at_least(3.0),
     ];
     for length in [65536, 1 << 20] {
         let figure = rate(length);
@@ -232,7 +232,7 @@ mod tests {
             names(|case, system| system == "ringway" && case == Case::Death { busy: true }),
             ["killed peer, busy, p50: ringway", "killed peer, busy, p99: ringway"]
         );
-        assert!(!names(|_, system| system != "aeron").contains(&"1 KiB record: ringway / aeron".to_owned()));
+        assert!(!names(|_, system| system != "Aeron").contains(&"1 KiB record: ringway / Aeron".to_owned()));
     }
 
     #[test]

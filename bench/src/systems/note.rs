@@ -1,8 +1,9 @@
 //! A name for the peer: a line of text in a nameless file, of which it inherits the descriptor.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, Write};
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::FileExt;
 
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::process::getpid;
@@ -35,11 +36,11 @@ pub(crate) fn write(name: &str) -> io::Result<Vec<OwnedFd>> {
 ///
 /// The kernel's refusal, or other descriptors than that one.
 pub(crate) fn read(descriptors: Vec<OwnedFd>) -> io::Result<String> {
-    let mut file = File::from(sole(descriptors)?);
-    let mut name = String::new();
-    file.rewind()?;
-    file.read_to_string(&mut name)?;
-    Ok(name)
+    let file = File::from(sole(descriptors)?);
+    // All that inherited it share one position, which is left alone.
+    let mut name = vec![0; usize::try_from(file.metadata()?.len()).unwrap_or(0)];
+    file.read_exact_at(&mut name, 0)?;
+    String::from_utf8(name).map_err(io::Error::other)
 }
 
 #[cfg(test)]

@@ -74,7 +74,7 @@ impl System {
     }
 
     /// As [`queue`](Self::queue), between threads.
-    #[allow(dead_code)] // because all of these are crates, and there may be none.
+    #[allow(dead_code)] // because all of these are rivals from outside, and there may be none.
     pub(super) fn thread_queue<Q: ThreadQueue>(self, manner: Manner) -> Self {
         QUEUE_PARTIES
             .into_iter()
