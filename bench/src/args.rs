@@ -9,18 +9,22 @@ use clap::{Args, Parser, Subcommand};
 use crate::plan::case::Case;
 use crate::stage::measure::Seat;
 
-/// Measures Ringway beside the kernel's channels, another ring, and the machine's own limits.
+/// Measures ways to move messages on a machine side by side: Ringway, its rivals, and the machine's own limits.
 ///
-/// Two processes, pinned to two cores where there are two, exchange messages over each system in turn. In the groups
-/// spsc, latency and flow every wait polls, in others every wait sleeps in the kernel: wakeup has round trips, on two cores
-/// and on one; death is the time from killing a process until another one that waits for it knows; blocked is the
-/// processor time that a waiting process uses per second while nothing comes. Every message is
-/// filled, and verified entirely: its number, each of its bytes and its checksum. A row of which a check failed shows
-/// the reason instead of a figure, and the exit status is 1. All systems take their samples in turns, several rounds of
-/// them, so that a disturbance from outside hits all alike; a row shows the median of its rounds and their range.
-/// Beside each row stands the round trip of a bare cache line just before its samples ("line"): where that differs from
-/// row to row, the machine was disturbed. Two ratios stand beside a row: "/floor" to the least that does the same and
-/// protects nobody, "/rival" to the best system that is neither that nor Ringway's.
+/// Processes, pinned to two cores where there are two, exchange messages over each system in turn; `--list` says over which,
+/// and what is not measured and why. In the groups spsc, latency and flow every wait polls, in wakeup every wait sleeps in
+/// the kernel, in the others each system waits as it does by itself. latency has round trips, and messages at a given
+/// rate, each timed from the moment at which it was due; oversubscribed has four pairs on two cores; mpmc and sync have up to
+/// eight parties; setup is what it takes to make and to open a channel, death the time from killing a process until
+/// another one that waits for it knows, blocked the processor time of who waits for nothing.
+///
+/// Every message is filled, and verified entirely: its number, each of its bytes and its checksum. A row of which a check
+/// failed shows the reason instead of a figure, and the exit status is 1. All systems take their samples in turns, several
+/// rounds of them, so that a disturbance from outside hits all alike; a row shows the median of its rounds and their range. A
+/// sample that was disturbed is taken again, a few times at most. Beside each row stands the round trip of a bare cache line
+/// just before its samples ("line"): where that differs from row to row, the machine was disturbed. Two ratios stand beside
+/// a row: "/floor" to the least that does the same and protects nobody, "/rival" to the best system that is neither that nor
+/// Ringway's.
 ///
 /// `ringway-bench report FILE` shows what a run wrote with --json, `ringway-bench compare FILE FILE` which rows of two
 /// runs differ by more than chance, corrected for how many are compared, and by more than equal rows do. `report` too ends

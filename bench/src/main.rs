@@ -1,4 +1,4 @@
-//! Measures Ringway beside the kernel's channels, another ring, and the machine's own limits.
+//! Measures ways to move messages on a machine side by side: Ringway, its rivals, and the machine's own limits.
 //!
 //! ```text
 //!   main ─▶ schedule ─▶ measure ─▶ sample (lead) ◀── control page ──▶ sample (follow) ◀─ measure ◀─ main, as peer
@@ -9,9 +9,13 @@
 //!                                     endpoint: what a system offers; systems: all of them
 //! ```
 //!
-//! This process measures; for each sample it starts itself once more as the peer. The groups `death` and `blocked` do not
-//! exchange messages as fast as they can, and have instead of `sample` and `work` a module of their name. `--help` says
-//! what is measured and how to read it; [`systems`] says how to add a system.
+//! `plan` says what is measured and when, `stage` who takes part and where, `memory` what they share, `work` has the timed
+//! loops, `systems` all that is measured, `report` what is told of it.
+//!
+//! This process measures; for each sample it starts itself once more as the peer. Where more than two take part it measures
+//! nothing itself and directs them (`stage::crowd`). What is not a run of messages has a module of `work` in place of
+//! `sample`: messages at a given rate (`open`), deaths, waiting, setting up, the machine's limits. `--help` says what is
+//! measured and how to read it; [`systems`] says how to add a system.
 //!
 //! What it deliberately does not do: compare figures of different machines, or those of different runs without a test
 //! whether chance alone explains them.

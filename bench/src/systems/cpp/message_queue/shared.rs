@@ -6,9 +6,8 @@
 #![allow(unsafe_code)] // because functions of C++ are called.
 
 use std::ffi::{c_int, c_void};
-use std::fs::File;
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::ptr;
 
 use rustix::time::{ClockId, clock_gettime};
@@ -18,7 +17,7 @@ use crate::endpoint::{self, Shape, SlotConsumer, SlotProducer, Waits};
 use crate::plan::case::Manner;
 use crate::stage::wait::{Deadline, Halt};
 use crate::systems::mpmc::CAPACITY;
-use crate::systems::{System, note, sole};
+use crate::systems::{System, note};
 
 /// Bytes of a message.
 const SLOT: usize = size_of::<u64>();
@@ -61,10 +60,7 @@ impl endpoint::Queue for Shared {
     }
 
     fn producer(shape: Shape, descriptors: Vec<OwnedFd>) -> io::Result<Party> {
-        // All inherit one open file, and with it the place where it is read: each opens it once more.
-        let inherited = sole(descriptors)?;
-        let file = File::open(format!("/proc/self/fd/{}", inherited.as_raw_fd()))?;
-        let queue = Queue::open(&note::read(vec![file.into()])?)?;
+        let queue = Queue::open(&note::read(descriptors)?)?;
         Ok(Party { queue, blocks: shape.waits != Waits::Poll, ahead_us: wall_clock_ahead_us() })
     }
 
