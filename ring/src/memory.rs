@@ -270,31 +270,29 @@ impl<T: Copy + FromBytes + IntoBytes + Immutable> Slots<T> {
         prefetch_read(self.slot(position).as_ptr().cast());
     }
 
-    /// Slots ahead for which lines are asked for, if they are.
-    const AHEAD: Option<u64> = {
+    /// Slots ahead for which lines are asked for: more than there are where none are.
+    const AHEAD: u64 = {
         let size = size_of::<T>();
         // Several small ones share a line, on which the other side may be at work.
         let is_asked_for = size >= LARGE_SLOT && size <= ahead::LENGTH_MAX;
-        if is_asked_for { Some(ahead::AHEAD.div_ceil(size as u64)) } else { None }
+        if is_asked_for { ahead::AHEAD.div_ceil(size as u64) } else { u64::MAX }
     };
 
     /// Asks for the lines of a slot behind the one at `tail`, if so many are `free`.
     #[inline(always)]
     pub(crate) fn ask_to_write(&self, tail: u64, free: u64) {
-        if let Some(slots) = Self::AHEAD
-            && free > slots
-        {
-            ahead::ask_to_write(self.slot(tail.wrapping_add(slots)).as_ptr().cast(), size_of::<T>());
+        if free > Self::AHEAD {
+            let start = self.slot(tail.wrapping_add(Self::AHEAD)).as_ptr().cast();
+            ahead::ask_to_write(start, size_of::<T>());
         }
     }
 
     /// Asks for the lines of a slot behind the one at `head`, if so many are there to be read.
     #[inline(always)]
     pub(crate) fn ask_to_read(&self, head: u64, backlog: u64) {
-        if let Some(slots) = Self::AHEAD
-            && backlog > slots
-        {
-            ahead::ask_to_read(self.slot(head.wrapping_add(slots)).as_ptr().cast(), size_of::<T>());
+        if backlog > Self::AHEAD {
+            let start = self.slot(head.wrapping_add(Self::AHEAD)).as_ptr().cast();
+            ahead::ask_to_read(start, size_of::<T>());
         }
     }
 

@@ -24,7 +24,11 @@ pub(crate) fn range(metric: Metric, median: f64, min: f64, max: f64) -> String {
 
 /// A round value, as short as it can be written.
 pub(crate) fn tick(metric: Metric, value: f64) -> String {
-    let (size, unit) = unit(metric, value);
+    let (size, unit) = match unit(metric, value) {
+        // Beside other ticks a microsecond is one.
+        (_, "ns") if value >= 1e3 => (1e3, "us"),
+        fitting => fitting,
+    };
     let digits = three_digits(value / size);
     let digits =
         if digits.contains('.') { digits.trim_end_matches('0').trim_end_matches('.') } else { &digits };
@@ -89,7 +93,7 @@ mod tests {
     fn ticks_are_short() {
         assert_eq!(
             [0.0, 0.5, 20.0, 1000.0, 1e5].map(|ns| tick(Metric::P50, ns)),
-            ["0", "0.5 ns", "20 ns", "1000 ns", "100 us"]
+            ["0", "0.5 ns", "20 ns", "1 us", "100 us"]
         );
     }
 
