@@ -19,7 +19,7 @@ use crate::layout::{CONTROL, Control, DATA};
 use core::marker::PhantomData;
 use core::ptr::NonNull;
 use ringway_shm::primitive::{
-    AtomicU64, copy_in, copy_out, prefetch_read, read_slot, read_slot_into, write_slot,
+    AtomicU64, copy_in, copy_out, prefetch_read, prefetch_write, read_slot, read_slot_into, write_slot,
 };
 use ringway_shm::{Mirror, Region, SystemError};
 use std::sync::Arc;
@@ -165,23 +165,29 @@ impl Bytes {
         prefetch_read(self.start(position));
     }
 
-    /// Asks for the lines behind those of a record at `tail` that takes `length` bytes, if that many are `free`.
+    /// Asks for the lines some way behind a record of `length` bytes at `tail`, if all of them are `free`.
     #[inline(always)]
     pub(crate) fn ask_to_write(&self, tail: u64, length: u64, free: u64) {
-        if length <= ahead::LENGTH_MAX as u64 && free >= ahead::AHEAD + length {
-            ahead::ask_to_write(self.start(tail.wrapping_add(ahead::AHEAD)), length as usize);
+        if length <= ahead::LENGTH_MAX && free >= ahead::AHEAD + length + ahead::LINE {
+            let first = tail.wrapping_add(ahead::AHEAD);
+            for at in (0..length).step_by(ahead::LINE as usize) {
+                prefetch_write(self.start(first.wrapping_add(at)));
+            }
         }
     }
 
-    /// Asks for the lines behind those of a record at `head` that takes `length` bytes, if that many are there to be read.
+    /// Asks for the lines some way behind a record of `length` bytes at `head`, if all of them are in the `backlog`.
     #[inline(always)]
     pub(crate) fn ask_to_read(&self, head: u64, length: u64, backlog: u64) {
-        if length <= ahead::LENGTH_MAX as u64 && backlog >= ahead::AHEAD + length {
-            ahead::ask_to_read(self.start(head.wrapping_add(ahead::AHEAD)), length as usize);
+        if length <= ahead::LENGTH_MAX && backlog >= ahead::AHEAD + length + ahead::LINE {
+            let first = head.wrapping_add(ahead::AHEAD);
+            for at in (0..length).step_by(ahead::LINE as usize) {
+                prefetch_read(self.start(first.wrapping_add(at)));
+            }
         }
     }
 
-    /// Address of the byte at a position, for what may name any address.
+    /// Address of the byte at a position.
     #[inline(always)]
     fn start(&self, position: u64) -> *mut u8 {
         self.memory.data.as_ptr().wrapping_add(self.offset(position) as usize)
@@ -270,29 +276,33 @@ impl<T: Copy + FromBytes + IntoBytes + Immutable> Slots<T> {
         prefetch_read(self.slot(position).as_ptr().cast());
     }
 
-    /// Slots ahead for which lines are asked for: more than there are where none are.
-    const AHEAD: u64 = {
-        let size = size_of::<T>();
-        // Several small ones share a line, on which the other side may be at work.
-        let is_asked_for = size >= LARGE_SLOT && size <= ahead::LENGTH_MAX;
-        if is_asked_for { ahead::AHEAD.div_ceil(size as u64) } else { u64::MAX }
-    };
+    /// Whether lines are asked for ahead: not of small slots, of which several share a line on which the other side may be
+    /// at work, nor of long ones.
+    pub(crate) const ASKS: bool = size_of::<T>() >= LARGE_SLOT && size_of::<T>() as u64 <= ahead::LENGTH_MAX;
 
-    /// Asks for the lines of a slot behind the one at `tail`, if so many are `free`.
+    /// Slots ahead for which lines are asked for.
+    const AHEAD: u64 = ahead::AHEAD.div_ceil(size_of::<T>() as u64);
+
+    /// Asks for the lines of a slot some way behind the one at `tail`, if it and the next, which may share a line with it,
+    /// are `free`.
     #[inline(always)]
     pub(crate) fn ask_to_write(&self, tail: u64, free: u64) {
-        if free > Self::AHEAD {
-            let start = self.slot(tail.wrapping_add(Self::AHEAD)).as_ptr().cast();
-            ahead::ask_to_write(start, size_of::<T>());
+        if Self::ASKS && free > Self::AHEAD + 1 {
+            let start = self.slot(tail.wrapping_add(Self::AHEAD)).as_ptr().cast::<u8>();
+            for at in (0..size_of::<T>()).step_by(ahead::LINE as usize) {
+                prefetch_write(start.wrapping_add(at));
+            }
         }
     }
 
-    /// Asks for the lines of a slot behind the one at `head`, if so many are there to be read.
+    /// Asks for the lines of a slot some way behind the one at `head`, if it and the next are in the `backlog`.
     #[inline(always)]
     pub(crate) fn ask_to_read(&self, head: u64, backlog: u64) {
-        if backlog > Self::AHEAD {
-            let start = self.slot(head.wrapping_add(Self::AHEAD)).as_ptr().cast();
-            ahead::ask_to_read(start, size_of::<T>());
+        if Self::ASKS && backlog > Self::AHEAD + 1 {
+            let start = self.slot(head.wrapping_add(Self::AHEAD)).as_ptr().cast::<u8>();
+            for at in (0..size_of::<T>()).step_by(ahead::LINE as usize) {
+                prefetch_read(start.wrapping_add(at));
+            }
         }
     }
 

@@ -6,8 +6,13 @@ use crate::cursor::{ConsumerCursor, ProducerCursor};
 use crate::error::Corruption;
 use crate::memory::{LARGE_SLOT, Memory, Slots};
 
-/// Bytes from which on many slots are copied one by one, with requests for lines in between.
+/// Bytes from which on many slots are copied one by one, if lines are asked for in between.
 const ALONE: usize = 256;
+
+/// Whether many slots are copied one by one.
+const fn are_alone<T: Slot>() -> bool {
+    Slots::<T>::ASKS && size_of::<T>() >= ALONE
+}
 
 /// The producer's side.
 pub struct ThroughputProducer<T> {
@@ -80,7 +85,7 @@ impl<T: Slot> ProducerSide<T> for ThroughputProducer<T> {
 
     #[inline(always)]
     fn put_many(&mut self, values: &[T]) {
-        if size_of::<T>() < ALONE {
+        if !are_alone::<T>() {
             self.slots.write_many(self.cursor.tail(), values);
             return self.commit(values.len());
         }
@@ -185,7 +190,7 @@ impl<T: Slot> ConsumerSide<T> for ThroughputConsumer<T> {
 
     #[inline(always)]
     fn read_many(&self, values: &mut [T]) {
-        if size_of::<T>() < ALONE {
+        if !are_alone::<T>() {
             return self.slots.read_many(self.cursor.head(), values);
         }
         let (head, backlog) = (self.cursor.head(), self.cursor.backlog());
