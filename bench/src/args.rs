@@ -13,7 +13,7 @@ use crate::stage::measure::Seat;
 ///
 /// Processes, pinned to two cores where there are two, exchange messages over each system in turn; `--list` says over which,
 /// and what is not measured and why. In the groups spsc, latency and flow every wait polls, in wakeup every wait sleeps in
-/// the kernel, in the others each system waits as it does by itself. latency has round trips, and messages at a given
+/// the kernel, in oversubscribed, sync and blocked each system waits as it does by itself. latency has round trips, and messages at a given
 /// rate, each timed from the moment at which it was due; oversubscribed has four pairs on two cores; mpmc and sync have up to
 /// eight parties; setup is what it takes to make and to open a channel, death the time from killing a process until
 /// another one that waits for it knows, blocked the processor time of who waits for nothing.
@@ -64,7 +64,7 @@ pub(crate) struct Arguments {
     pub rounds: Option<u32>,
 
     /// Sends N messages a second in the cases of latency that have a rate; given more than once, all of them
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(3..=10_000_000))]
     pub rate: Vec<u32>,
 
     /// Lists the rows, and the systems that are not measured with the reason, and measures nothing

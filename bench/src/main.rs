@@ -69,8 +69,10 @@ fn main() -> ExitCode {
 
 /// Takes all samples, reports them, and says whether every check held.
 fn lead(arguments: &Arguments) -> io::Result<bool> {
-    let rates = if arguments.rate.is_empty() { &RATES[..] } else { &arguments.rate };
-    let entries = schedule::entries(&systems::all(), &arguments.only, rates);
+    let mut rates = if arguments.rate.is_empty() { RATES.to_vec() } else { arguments.rate.clone() };
+    rates.sort_unstable();
+    rates.dedup();
+    let entries = schedule::entries(&systems::all(), &arguments.only, &rates);
     if entries.is_empty() {
         return Err(io::Error::other("no row contains the text after --only"));
     }
@@ -81,6 +83,7 @@ fn lead(arguments: &Arguments) -> io::Result<bool> {
         return Ok(true);
     }
     let outputs = Outputs::create(arguments)?;
+    stage::interrupt::watch()?;
     let executable = env::current_exe()?;
     let machine = Machine::read();
     let mut placement = Placement::find();
@@ -99,10 +102,14 @@ fn lead(arguments: &Arguments) -> io::Result<bool> {
     let rows = schedule::run(&entries, schedule, stage, &mut progress);
     let load = Load::now(placement).since(earlier);
     let record = report::collect::complete(facts, &rows, load);
-    // The files first: a reader who has left, and a terminal that is gone, cost no figure.
-    outputs.write(&record, &rows)?;
+    // Both whatever becomes of the other: a terminal that is gone costs no file, and a full disk no table.
+    let written = outputs.write(&record, &rows);
     report::table::print(&mut output, &record)?;
     output.flush()?;
+    written?;
+    if stage::interrupt::has_come() {
+        return Err(io::Error::other("interrupted: what is shown is what was measured until then"));
+    }
     Ok(rows.iter().all(|row| row.samples.is_ok()))
 }
 

@@ -83,6 +83,18 @@ impl Metric {
         }
     }
 
+    /// Of which share of all it is the longest, if it is a percentile.
+    pub(crate) fn quantile(self) -> Option<f64> {
+        match self {
+            Self::P50 => Some(0.5),
+            Self::P90 => Some(0.9),
+            Self::P99 => Some(0.99),
+            Self::P999 => Some(0.999),
+            Self::P9999 => Some(0.9999),
+            _ => None,
+        }
+    }
+
     /// Whether more is better. Of every other figure less is better.
     pub(crate) fn is_gain(self) -> bool {
         matches!(self, Self::Rate | Self::Bandwidth | Self::Share)

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use crate::plan::case::{Case, Limit, Primitive};
 use crate::plan::progress::Progress;
+use crate::stage::interrupt;
 use crate::stage::load::Load;
 use crate::stage::measure::{Job, Stage};
 use crate::stage::place::Placement;
@@ -28,6 +29,9 @@ const LIMIT: Duration = Duration::from_secs(10);
 pub(crate) const LINE_MAX: f64 = 1.5;
 const STOLEN_MAX: f64 = 0.02;
 const OTHERS_MAX: f64 = 0.2;
+
+/// How often a sample is taken again at most.
+const AGAIN_MAX: u32 = 2;
 
 /// One system in one case.
 #[derive(Clone, Debug)]
@@ -154,7 +158,13 @@ pub(crate) fn run(
         let rows = &mut rows[first..first + of_case.len()];
         first += of_case.len();
         for round in 1..=rounds {
-            for (entry, row) in of_case.iter().zip(&mut *rows) {
+            // Each round begins with another system, so that none always follows the same one.
+            let first = round as usize % of_case.len();
+            for index in (first..of_case.len()).chain(0..first) {
+                if interrupt::has_come() {
+                    break;
+                }
+                let (entry, row) = (&of_case[index], &mut rows[index]);
                 progress.step(entry, round, schedule.sample(case));
                 take(entry, row, &stage, rounds.div_ceil(2), &mut best_line_ns);
             }
@@ -167,7 +177,7 @@ pub(crate) fn run(
 /// Takes one sample of an entry for its row, and again if it was disturbed, while the row has some of `spare` left.
 fn take(entry: &Entry, row: &mut Row, stage: &Stage<'_>, spare: u32, best_line_ns: &mut f64) {
     let Ok(samples) = &mut row.samples else { return };
-    loop {
+    for again in 0.. {
         let earlier = Load::now(stage.placement);
         let taken = entry.job.lead()(stage, &entry.system, entry.case);
         let load = Load::now(stage.placement).since(earlier);
@@ -180,7 +190,7 @@ fn take(entry: &Entry, row: &mut Row, stage: &Stage<'_>, spare: u32, best_line_n
         let line_ns = sample.line_ns.unwrap_or(*best_line_ns);
         *best_line_ns = best_line_ns.min(line_ns);
         let is_disturbed = stolen > STOLEN_MAX || others > OTHERS_MAX || line_ns > LINE_MAX * *best_line_ns;
-        if !is_disturbed || row.retaken == spare {
+        if !is_disturbed || row.retaken == spare || again == AGAIN_MAX || interrupt::has_come() {
             return samples.push(sample);
         }
         row.retaken += 1;

@@ -23,7 +23,8 @@ fn lines() -> Vec<(Case, Metric)> {
     );
     lines.extend([false, true].map(|together| (Case::Wakeup { together }, Metric::P50)));
     lines.extend(
-        [(false, Metric::Rate), (true, Metric::P99)].map(|(trips, metric)| (Case::Crowd { trips }, metric)),
+        [(false, Metric::Rate), (true, Metric::P99), (true, Metric::Mean), (true, Metric::Max)]
+            .map(|(trips, metric)| (Case::Crowd { trips }, metric)),
     );
     lines.push((Case::Death { busy: true }, Metric::P50));
     lines
@@ -39,7 +40,7 @@ pub(crate) fn of(record: &Record) -> String {
             .map(|of| named(of(rows, metric), metric));
         [vec![format!("{}{manner}{figure}", case.title())], found.to_vec()].concat()
     });
-    table(&["", "Ringway", "best rival", "the machine's limit"], "llll", &lines.collect::<Vec<_>>())
+    table(&["", "Ringway", "best rival", "the bare least"], "llll", &lines.collect::<Vec<_>>())
 }
 
 #[cfg(test)]

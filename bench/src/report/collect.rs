@@ -90,7 +90,7 @@ fn row(measured: &schedule::Row, best_line_ns: f64, limits: &[String]) -> Row {
         line_ns: line.map(|line| line.median),
         line_max_ns: line.map(|line| line.max),
         is_disturbed: line.is_some_and(|line| line.max > LINE_MAX * best_line_ns),
-        figures: metrics.map(|&metric| figure(samples, metric)).collect(),
+        figures: metrics.map(|&metric| figure(samples, times.as_ref(), metric)).collect(),
         timed: times.as_ref().map_or(0, |times| times.ticks.len()),
         curve: times.as_ref().map(curve).unwrap_or_default(),
         failed,
@@ -107,11 +107,17 @@ fn role(case: Case, system: &str, limits: &[String]) -> Role {
     }
 }
 
-fn figure(samples: &[Sample], metric: Metric) -> Figure {
+/// The figure of all samples; of a percentile that none of them tells alone, that of all their times together.
+fn figure(samples: &[Sample], all: Option<&Times>, metric: Metric) -> Figure {
     let figures = samples.iter().flat_map(|sample| &sample.figures);
     let of_metric = figures.filter(|(name, value)| *name == metric && value.is_finite());
     let samples: Vec<f64> = of_metric.map(|&(_, value)| rounded(value)).collect();
-    let spread = Spread::of(samples.clone());
+    let together = || {
+        let quantile = metric.quantile()?;
+        let told = all.filter(|times| times.tells(quantile))?.at(quantile);
+        Spread::of(vec![rounded(told)])
+    };
+    let spread = Spread::of(samples.clone()).or_else(together);
     Figure {
         metric,
         unit: metric.unit().to_owned(),
@@ -139,7 +145,7 @@ pub(crate) fn times(samples: &[Sample]) -> Option<Times> {
 
 /// Quantiles of all times, as far as there are as many times as it takes to tell them, and the longest.
 fn curve(times: &Times) -> Vec<(f64, f64)> {
-    let told = |quantile: &f64| times.ticks.len() as f64 * (1.0 - quantile) >= 1.0;
+    let told = |quantile: &f64| times.tells(*quantile);
     let longest = times.ticks.max() as f64 * times.ns_per_tick;
     let points = quantiles().into_iter().filter(told).map(|quantile| (quantile, times.at(quantile)));
     let points = points.chain([(1.0, longest)]).filter(|(_, ns)| ns.is_finite());
@@ -242,7 +248,7 @@ mod tests {
     #[test]
     fn what_is_no_number_is_left_out() {
         let sample = |rate| Sample::of(vec![(Metric::Rate, rate)]);
-        let figure = figure(&[sample(f64::NAN), sample(3.0), sample(f64::INFINITY)], Metric::Rate);
+        let figure = figure(&[sample(f64::NAN), sample(3.0), sample(f64::INFINITY)], None, Metric::Rate);
         assert_eq!((figure.samples, figure.median), (vec![3.0], Some(3.0)));
     }
 

@@ -1,7 +1,7 @@
 //! Two records beside each other: which rows became faster or slower by more than chance, and by more than equal rows of
 //! one run differ.
 //!
-//! A row differs when the samples of both runs do ([`mann_whitney`], [`SIGNIFICANT`]) and their medians differ by a larger
+//! A row differs when the samples of both runs do ([`mann_whitney`], [`SIGNIFICANT`]) and their shift is a larger
 //! factor than those of the equal rows of its group did in either run. Of a hundred figures that did not change one has
 //! a probability below 0.01, so that all are corrected for how many are compared ([`corrected`]): of those that are below
 //! [`SIGNIFICANT`] then, at most that share is expected to be there by chance alone. The other condition takes some of

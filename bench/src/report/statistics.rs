@@ -10,9 +10,12 @@
 
 use crate::report::summary::Spread;
 
+/// Pairs of samples up to which all orders are counted.
+const EXACT_MAX: usize = 400;
+
 /// The probability that samples of equal things differ as much as these or more, in either direction.
 ///
-/// Exact where no two samples are equal; with ties by the normal distribution, corrected for them.
+/// Exact where no two samples are equal and they are not many; otherwise by the normal distribution, corrected for ties.
 pub(crate) fn mann_whitney(first: &[f64], second: &[f64]) -> f64 {
     if first.is_empty() || second.is_empty() {
         return 1.0;
@@ -22,7 +25,7 @@ pub(crate) fn mann_whitney(first: &[f64], second: &[f64]) -> f64 {
     let mut all = [first, second].concat();
     all.sort_by(f64::total_cmp);
     let ties: Vec<usize> = all.chunk_by(|a, b| a == b).map(<[f64]>::len).collect();
-    if ties.iter().all(|&equal| equal == 1) {
+    if ties.iter().all(|&equal| equal == 1) && first.len() * second.len() <= EXACT_MAX {
         exact(first.len(), second.len(), fewer as usize)
     } else {
         normal(first.len(), second.len(), fewer, &ties)
@@ -31,7 +34,9 @@ pub(crate) fn mann_whitney(first: &[f64], second: &[f64]) -> f64 {
 
 /// The least probability that so many samples can show at all.
 pub(crate) fn least(first: usize, second: usize) -> f64 {
-    if first == 0 || second == 0 { 1.0 } else { exact(first, second, 0) }
+    // One order of all, and the same the other way round.
+    let orders = (1..=first).fold(1.0, |orders, n| orders * (second + n) as f64 / n as f64);
+    (2.0 / orders).min(1.0)
 }
 
 /// The probabilities of all comparisons, corrected for how many there are: those below a share `q` are a set of which at
@@ -130,6 +135,16 @@ mod tests {
         // Mann and Whitney's table I: P(U <= 5) of 4 and 4 is 0.243, P(U <= 2) of 5 and 5 is 0.016.
         assert!((exact(4, 4, 5) / 2.0 - 0.243).abs() < 5e-4);
         assert!((exact(5, 5, 2) / 2.0 - 0.016).abs() < 5e-4);
+    }
+
+    #[test]
+    fn the_least_probability_is_that_of_one_order_and_its_mirror() {
+        for (first, second) in [(1, 1), (2, 3), (5, 5), (7, 19)] {
+            assert!(is_near(least(first, second), exact(first, second, 0)), "{first} and {second}");
+        }
+        // Many samples take no longer than few.
+        let many: Vec<f64> = (0..5000).map(f64::from).collect();
+        assert!(least(5000, 5000) < 1e-300 && mann_whitney(&many, &many[..2000]) < 1e-6);
     }
 
     #[test]

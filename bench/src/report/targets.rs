@@ -73,10 +73,10 @@ fn trips() -> Vec<Aim> {
     vec![
         Aim::new("64 B round trip, p50: ringway slots / mailbox", slots).by(mailbox).at_most(1.2),
         Aim::new(
-            "64 B round trip, p50: ringway slots, latency layout / mailbox",
-            p50("ringway slots, latency layout"),
+            "56 B round trip, p50: ringway latency layout / mailbox",
+            p50("ringway latency layout, 56 B"),
         )
-        .by(mailbox)
+        .by(Who::System("mailbox, 56 B"))
         .at_most(1.1),
         Aim::new("64 B round trip, p50: ringway bytes / mailbox", p50("ringway bytes"))
             .by(mailbox)

@@ -35,6 +35,8 @@ pub(crate) fn of(earlier: &Record, later: &Record) -> Vec<String> {
         _ => "not pinned".to_owned(),
     };
     differ("the placement", cores(earlier), cores(later));
+    differ("the method", earlier.method.join("; "), later.method.join("; "));
+    differ("the clock", earlier.clock.name.clone(), later.clock.name.clone());
     let compiler =
         |record: &Record| record.rustc.as_deref().map_or_else(|| "unknown".to_owned(), phrases::first_line);
     differ("the compiler", compiler(earlier), compiler(later));

@@ -5,6 +5,7 @@ pub(crate) mod clock;
 pub(crate) mod control;
 pub(crate) mod crowd;
 pub(crate) mod handover;
+pub(crate) mod interrupt;
 pub(crate) mod load;
 pub(crate) mod measure;
 pub(crate) mod peer;

@@ -41,15 +41,18 @@ impl Times {
         mid_quantile(&self.ticks, quantile) * self.ns_per_tick
     }
 
-    /// Those of `metrics` that come of times.
+    /// Whether at least one of them is beyond a quantile. Otherwise it would be the longest under another name.
+    pub(crate) fn tells(&self, quantile: f64) -> bool {
+        self.ticks.len() as f64 * (1.0 - quantile) >= 1.0 - 1e-9
+    }
+
+    /// Those of `metrics` that come of times, and that so many tell.
     pub(crate) fn figures(&self, metrics: &[Metric]) -> Vec<(Metric, f64)> {
         let figure = |&metric: &Metric| {
+            if let Some(quantile) = metric.quantile() {
+                return self.tells(quantile).then(|| (metric, self.at(quantile)));
+            }
             let value = match metric {
-                Metric::P50 => self.at(0.5),
-                Metric::P90 => self.at(0.9),
-                Metric::P99 => self.at(0.99),
-                Metric::P999 => self.at(0.999),
-                Metric::P9999 => self.at(0.9999),
                 Metric::Max => self.ticks.max() as f64 * self.ns_per_tick,
                 Metric::Mean => self.sum as f64 * self.ns_per_tick / self.ticks.len().max(1) as f64,
                 _ => return None,
@@ -95,6 +98,17 @@ mod tests {
         assert_eq!(mid_quantile(&histogram, 0.5), 97.5);
         assert_eq!(mid_quantile(&histogram, 0.1), 90.0);
         assert_eq!(mid_quantile(&histogram, 0.99), 100.0);
+    }
+
+    #[test]
+    fn a_percentile_that_is_only_the_longest_is_left_out() {
+        let metrics = [Metric::P50, Metric::P99, Metric::P999, Metric::Max];
+        let names = |count: u32| -> Vec<Metric> {
+            Times::new(1..=count, 1.0).figures(&metrics).into_iter().map(|(metric, _)| metric).collect()
+        };
+        assert_eq!(names(99), [Metric::P50, Metric::Max]);
+        assert_eq!(names(100), [Metric::P50, Metric::P99, Metric::Max]);
+        assert_eq!(names(1000), metrics);
     }
 
     #[test]

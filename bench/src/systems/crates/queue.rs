@@ -77,6 +77,9 @@ impl<const LENGTH: usize> Default for Record<LENGTH> {
 }
 
 impl<const LENGTH: usize> Record<LENGTH> {
+    /// Whether to hand it over by value costs more copies than the library's call for several does.
+    const IS_LONG: bool = LENGTH > 64;
+
     /// Bytes that lie one after another are records if they can be so without a gap.
     const HAS_NO_GAP: () = assert!(size_of::<Self>() == LENGTH);
 
@@ -214,6 +217,9 @@ impl<L: Library> SlotConsumer for Far<L, u64> {
 impl<L: Library, const LENGTH: usize> RecordProducer for Near<L, Record<LENGTH>> {
     #[inline]
     fn send(&mut self, message: &[u8], deadline: &Deadline<'_>) -> Result<(), Halt> {
+        if Record::<LENGTH>::IS_LONG && L::HAS_BATCHES {
+            return self.put_all(Record::all_in(message)?, deadline);
+        }
         let message = message.first_chunk::<LENGTH>().ok_or(Halt::Closed)?;
         self.put(Record(*message), deadline)
     }
@@ -227,6 +233,9 @@ impl<L: Library, const LENGTH: usize> RecordProducer for Near<L, Record<LENGTH>>
 impl<L: Library, const LENGTH: usize> RecordConsumer for Far<L, Record<LENGTH>> {
     #[inline]
     fn receive(&mut self, message: &mut [u8], deadline: &Deadline<'_>) -> Result<(), Halt> {
+        if Record::<LENGTH>::IS_LONG && L::HAS_BATCHES {
+            return self.take_some(Record::all_in_mut(message)?, deadline).map(drop);
+        }
         self.take(|record| message.copy_from_slice(&record.0), deadline)
     }
 

@@ -20,6 +20,9 @@ use crate::work::flows::{RecordBatches, SlotBatches, batch};
 /// Bytes that are in flight at most. Of 128 KiB to 2 MiB this was the fastest for records of 64 KiB: 16 boxes of them.
 const IN_FLIGHT: usize = 1 << 20;
 
+/// Boxes at least: as many of the longest messages are in flight as in a ring.
+const BOXES_MIN: usize = 8;
+
 /// Bytes of a box that carries a batch.
 const BATCH_BYTES: usize = 16 << 10;
 
@@ -73,7 +76,7 @@ fn geometry(shape: Shape) -> (usize, usize) {
         Shape { length, batched: true, .. } => batch(BATCH_BYTES, length) * length,
         Shape { length, .. } => length,
     };
-    (length, (IN_FLIGHT / length).clamp(2, 1024))
+    (length, (IN_FLIGHT / length).clamp(BOXES_MIN, 1024))
 }
 
 impl Channel for Copied {

@@ -1,8 +1,8 @@
 //! The kernel's pipe behind a buffer in each process, as programs use it through `BufWriter` and `BufReader`.
 //!
 //! It breaks the rule that a receiver sees a message as soon as it was sent: a message lies in the sender's buffer until
-//! that is full, or until the sender has no more to send. What it shows is how much of a pipe's cost is that of its system
-//! calls, in a row of its own that no other is compared with.
+//! that is full, or until the sender has no more to send. That is how programs get speed out of a pipe, so it is a rival in
+//! flows, and only there.
 
 use std::io;
 use std::os::fd::OwnedFd;

@@ -12,7 +12,7 @@ use crate::systems::System;
 
 /// The system.
 pub(super) fn systems() -> Vec<System> {
-    vec![System::new("crossbeam-queue").thread_queue::<Shared>(Manner::Single)]
+    vec![System::new("crossbeam ArrayQueue").thread_queue::<Shared>(Manner::Single)]
 }
 
 /// The queue. All threads have the same end.

@@ -8,7 +8,7 @@ use crate::systems::System;
 
 /// The system.
 pub(super) fn system() -> System {
-    System::new("std").thread_crowded::<Both<Std>>()
+    System::new("std sync_channel").thread_crowded::<Both<Std>>()
 }
 
 /// The library.

@@ -11,7 +11,7 @@ use crate::endpoint::{Channel, RecordConsumer, RecordProducer, Shape};
 use crate::stage::wait::{Deadline, Halt};
 use crate::systems::sole;
 
-/// Bytes of the ring of records: as much in flight as `copy` has, and room for four of the longest.
+/// Bytes of the ring of records: as much in flight as `copy` has, and room for eight of the longest, as there.
 fn bytes_of(shape: Shape) -> u64 {
     (1 << 20).max(8 * shape.length as u64)
 }

@@ -1,7 +1,7 @@
 //! Ringway itself: the safe, copying, waiting calls. Its sides spin where all parties poll, sleep at once where all sleep,
 //! and wait as they do when nothing is chosen everywhere else.
 //!
-//! `ringway slots` has typed slots, `ringway slots, latency layout` slots with a line of their own, `ringway bytes`
+//! `ringway slots` has typed slots, `ringway latency layout, 56 B` slots with a line of their own, `ringway bytes`
 //! records of any length, `ringway mirrored` the same records in a ring that wraps by a mirrored mapping instead of
 //! padding. `ringway slots, sleeping` is the slots where all sleep.
 
@@ -35,7 +35,7 @@ pub(super) fn systems() -> Vec<System> {
         .setup::<SlotFlow, Slots>()
         .crowded_flows::<LongSlotFlow<64>>()
         .crowded_trips::<SlotTrips>();
-    let latency = System::new("ringway slots, latency layout").round_trips::<LatencyTrips>();
+    let latency = System::new("ringway latency layout, 56 B").round_trips::<LatencyTrips>();
     let bytes = System::new("ringway bytes")
         .round_trips::<ByteTrips>()
         .all_records::<ByteFlow<false>>()
