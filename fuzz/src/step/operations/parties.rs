@@ -225,7 +225,18 @@ impl<K: Kind> Party<K> {
                 return Err("a message came behind the death".to_owned());
             }
         }
-        let mut tx = K::Tx::attach(&region).map_err(text)?;
+        // One that leaves is told to have left a moment before its part is free.
+        let began = kernel::now();
+        let mut tx = loop {
+            match K::Tx::attach(&region) {
+                Err(OpenError::Attach(AttachError::ProducerTaken))
+                    if is_to_wait && kernel::now() < began + LIMIT =>
+                {
+                    std::thread::sleep(Duration::from_micros(30));
+                }
+                answer => break answer.map_err(text)?,
+            }
+        };
         if !tx.has_peer() || !rx.has_peer() {
             return Err("the sides do not see each other".to_owned());
         }
