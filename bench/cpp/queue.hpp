@@ -6,7 +6,7 @@
 // A file here adapts one library: a class `Queue<Message>` with the classes `Sender` and `Receiver`, each of which has the
 // library's own calls and whatever token the library wants. `table<Queue<Message>>` makes functions of them.
 //
-// `send` and `receive` are the benchmark's loops for messages one at a time (src/work/flows.rs): a call from Rust for
+// `send` and `receive` are the benchmark's loops for messages one at a time (`work::flows`): a call from Rust for
 // each message would take time that a C++ program does not pay (of Boost's spsc_queue and 8 bytes, 40 % of all).
 
 #pragma once

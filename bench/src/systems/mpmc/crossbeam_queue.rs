@@ -4,51 +4,34 @@ use std::sync::Arc;
 
 use crossbeam_queue::ArrayQueue;
 
-use super::CAPACITY;
-use crate::endpoint::{SlotConsumer, SlotProducer, ThreadQueue};
+use super::library::{Library, Trying};
 use crate::plan::case::Manner;
-use crate::stage::wait::{Deadline, Halt};
 use crate::systems::System;
 
 /// The system.
 pub(super) fn systems() -> Vec<System> {
-    vec![System::new("crossbeam ArrayQueue").thread_queue::<Shared>(Manner::Single)]
+    vec![System::new("crossbeam ArrayQueue").thread_queue::<Trying<Crossbeam>>(Manner::Single)]
 }
 
-/// The queue. All threads have the same end.
-#[derive(Clone)]
-struct Shared(Arc<ArrayQueue<u64>>);
+/// The library.
+struct Crossbeam;
 
-impl ThreadQueue for Shared {
-    type Producer = Self;
-    type Consumer = Self;
+impl Library for Crossbeam {
+    type Sender = Arc<ArrayQueue<u64>>;
+    type Receiver = Arc<ArrayQueue<u64>>;
 
-    fn create(parties: usize) -> Vec<(Self, Self)> {
-        let queue = Self(Arc::new(ArrayQueue::new(CAPACITY)));
-        vec![(queue.clone(), queue); parties]
+    fn bounded(capacity: usize) -> (Self::Sender, Self::Receiver) {
+        let queue = Arc::new(ArrayQueue::new(capacity));
+        (Arc::clone(&queue), queue)
     }
-}
 
-impl SlotProducer for Shared {
     #[inline]
-    fn send(&mut self, slot: u64, deadline: &Deadline<'_>) -> Result<(), Halt> {
-        let mut wait = deadline.wait();
-        while self.0.push(slot).is_err() {
-            wait.poll()?;
-        }
-        Ok(())
+    fn try_send(sender: &Self::Sender, message: u64) -> bool {
+        sender.push(message).is_ok()
     }
-}
 
-impl SlotConsumer for Shared {
     #[inline]
-    fn receive(&mut self, deadline: &Deadline<'_>) -> Result<u64, Halt> {
-        let mut wait = deadline.wait();
-        loop {
-            if let Some(slot) = self.0.pop() {
-                return Ok(slot);
-            }
-            wait.poll()?;
-        }
+    fn try_receive(receiver: &Self::Receiver) -> Option<u64> {
+        receiver.pop()
     }
 }

@@ -2,6 +2,14 @@
 
 use super::System;
 
+#[cfg(any(
+    feature = "concurrent-queue",
+    feature = "crossbeam-channel",
+    feature = "crossbeam-queue",
+    feature = "flume",
+    feature = "kanal"
+))]
+mod library;
 mod pipe;
 
 super::rivals! {
