@@ -4,8 +4,8 @@
 //! sample hits all systems of a case, not one. A system that failed once takes no further part in the case.
 //!
 //! A sample during which the hypervisor or other processes took the cores away, or before which the bare line took much
-//! longer than at best, was disturbed, and is taken again; a row has only so many spare samples, so that a run ends on a machine that is
-//! always disturbed as well, and the report says how many were taken again.
+//! longer than at best, was disturbed, and is taken again: twice at most, and while its row has spare ones, so that a run
+//! ends on a machine that is always disturbed as well. The report says how many were taken again.
 
 use std::time::Duration;
 

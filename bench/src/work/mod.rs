@@ -1,7 +1,8 @@
 //! The loops that are timed, compiled for each system by itself.
 //!
-//! Each loop runs for a number of messages that is fixed beforehand and never looks at the clock, save that a round
-//! trip is timed. The near party fills what it sends, the far party verifies it (in a round trip both do both).
+//! Between two parties a loop runs for a number of messages that is fixed beforehand and never looks at the clock, save
+//! that a round trip is timed, and a message at a given rate is due (`open`); with more parties it runs until the time is
+//! over (`queue`, `pairs`, `locks`). Who sends fills each message, who receives verifies it.
 
 use crate::stage::clock::Clock;
 use crate::stage::wait::{Deadline, Halt};
