@@ -231,6 +231,8 @@ pub enum ParticipateError {
     ReadOnly,
     /// The region was opened by the process that this one was forked from: open it afresh.
     Forked,
+    /// The thread ends: it has given its rows back, and what runs is the destructor of another thread-local.
+    ThreadEnds,
     /// A system call failed.
     System(SystemError),
 }
@@ -243,6 +245,7 @@ impl fmt::Display for ParticipateError {
             }
             Self::ReadOnly => f.write_str("the region was opened read-only"),
             Self::Forked => f.write_str("the region was opened before a fork, by the parent"),
+            Self::ThreadEnds => f.write_str("the thread ends, and has given its rows back"),
             Self::System(error) => error.fmt(f),
         }
     }

@@ -47,6 +47,7 @@ mod region;
 mod roles;
 mod sentinel;
 mod standing;
+mod threads;
 mod travel;
 
 pub use access::{Access, Permissions};

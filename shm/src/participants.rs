@@ -39,9 +39,7 @@ use crate::sentinel::{self, Enlisted};
 use core::fmt;
 use core::num::NonZeroU64;
 use core::ptr::NonNull;
-use std::cell::RefCell;
-use std::rc::Rc;
-use std::sync::{Arc, PoisonError, Weak};
+use std::sync::{Arc, PoisonError};
 
 /// A row and the generation in which somebody owned it: who a word in the region belongs to. Never given out twice.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -120,7 +118,7 @@ unsafe impl Sync for Participant {}
 
 impl Participant {
     /// Claims a row that nobody holds.
-    fn attach(region: &Region, kind: Kind) -> Result<Self, ParticipateError> {
+    pub(crate) fn attach(region: &Region, kind: Kind) -> Result<Self, ParticipateError> {
         if region.is_read_only() {
             return Err(ParticipateError::ReadOnly);
         }
@@ -207,6 +205,7 @@ impl Participant {
 
 impl Drop for Participant {
     fn drop(&mut self) {
+        crate::threads::forget(self.owner);
         if self.window.is_elsewhere() {
             return;
         }
@@ -256,55 +255,6 @@ impl Region {
         }
         let participant = Arc::new(Participant::attach(self, Kind::Process)?);
         *known = Arc::downgrade(&participant);
-        Ok(participant)
-    }
-
-    /// This thread's row, claimed at the first call and kept until the thread ends, or next asks for a row of any region after
-    /// this one was dropped. Dropping the answer frees nothing.
-    ///
-    /// # Errors
-    ///
-    /// [`ParticipateError::TableFull`] when every row belongs to somebody alive.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use ringway_shm::{Blueprint, Region, Standing};
-    /// use std::sync::Arc;
-    ///
-    /// let region = Arc::new(Region::anonymous(&Blueprint::new(1, 1))?);
-    /// let there = Arc::clone(&region);
-    /// let owner = std::thread::spawn(move || there.thread_participant().map(|me| me.owner())).join().unwrap()?;
-    /// assert_eq!(region.standing(owner)?, Standing::Gone);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn thread_participant(self: &Arc<Self>) -> Result<Rc<Participant>, ParticipateError> {
-        thread_local! {
-            static ROWS_OF_THREAD: RefCell<Vec<(Weak<Region>, Rc<Participant>)>> = const { RefCell::new(Vec::new()) };
-        }
-        if self.is_forked() {
-            return Err(ParticipateError::Forked);
-        }
-        // No row is claimed or given back while the list is borrowed: under hooks, a call to the kernel may
-        // be where the thread goes on as another virtual process, which asks for a row of its own.
-        let listed = ROWS_OF_THREAD.try_with(|rows| {
-            let mut rows = rows.borrow_mut();
-            let mut left = Vec::new();
-            while let Some(at) = rows.iter().position(|(region, _)| region.strong_count() == 0) {
-                left.push(rows.swap_remove(at));
-            }
-            let known = rows.iter().find(|(region, _)| std::ptr::eq(region.as_ptr(), Arc::as_ptr(self)));
-            (known.map(|(_, participant)| Rc::clone(participant)), left)
-        });
-        let (known, left) = listed.unwrap_or_default();
-        drop(left);
-        if let Some(participant) = known {
-            return Ok(participant);
-        }
-        let participant = Rc::new(Participant::attach(self, Kind::Thread)?);
-        // A thread whose thread-locals are destroyed keeps the row only as long as the answer.
-        let _ = ROWS_OF_THREAD
-            .try_with(|rows| rows.borrow_mut().push((Arc::downgrade(self), Rc::clone(&participant))));
         Ok(participant)
     }
 }

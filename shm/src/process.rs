@@ -174,6 +174,7 @@ extern "C" fn after_in_parent() {
 extern "C" fn after_in_child() {
     let process = FORKING.try_with(RefCell::take).ok().flatten();
     FORKS.fetch_add(1, Ordering::Relaxed);
+    crate::threads::forget_all();
     let Some(mut process) = process else { return };
     for range in &process.ranges {
         let (start, access) = (range.start as *mut core::ffi::c_void, ProtFlags::READ | ProtFlags::WRITE);

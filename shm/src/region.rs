@@ -36,7 +36,7 @@ use crate::mapping::{Mapping, Mirror};
 use crate::name::Name;
 use crate::participants::Participant;
 use crate::primitive::kernel::{self, on_the_heap};
-use crate::primitive::{AtomicU32, Ordering};
+use crate::primitive::{AtomicU32, AtomicU64, Ordering};
 use crate::process::Home;
 use core::ptr::NonNull;
 use rustix::io::Errno;
@@ -44,6 +44,9 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use zerocopy::{FromZeros, IntoBytes};
+
+/// How many regions this process has opened.
+static REGIONS: AtomicU64 = AtomicU64::new(0);
 
 /// Shared bytes in the address space, with what is known about them.
 ///
@@ -60,6 +63,8 @@ use zerocopy::{FromZeros, IntoBytes};
 #[derive(Debug)]
 pub struct Region {
     geometry: Geometry,
+    /// No other region that this process opens has it.
+    number: u64,
     /// Kept by the rows as well that are seen in it.
     mapping: Arc<Mapping>,
     /// Where the table of participants is mapped.
@@ -99,6 +104,7 @@ impl Region {
         let rows = mapping.start().as_ptr().wrapping_add(table.offset as usize).cast::<Row>();
         Self {
             geometry,
+            number: REGIONS.fetch_add(1, Ordering::Relaxed) + 1,
             mapping: Arc::new(mapping),
             rows: NonNull::new(rows).expect("an address in a mapping"),
             backing,
@@ -189,6 +195,12 @@ impl Region {
         }
         let file = self.backing.file().doing(doing)?;
         Ok(Mirror::new(file, section, self.is_read_only()).doing(doing)?)
+    }
+
+    /// A number that no other region has which this process opens.
+    #[inline(always)]
+    pub(crate) fn number(&self) -> u64 {
+        self.number
     }
 
     /// Are we in a child of the process that opened it? Then nothing of the region is here: open it afresh.

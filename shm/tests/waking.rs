@@ -55,7 +55,7 @@ mod refused {
     impl Hooks for Sandbox {
         fn kernel(&self, call: &Call<'_>) -> Verdict {
             match call {
-                Call::StoreAndWake { .. } => Verdict::Fail(Errno::PERM.raw_os_error()),
+                Call::ChangeAndWake { .. } => Verdict::Fail(Errno::PERM.raw_os_error()),
                 _ => Verdict::Real,
             }
         }

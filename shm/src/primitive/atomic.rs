@@ -1,6 +1,7 @@
 //! The atomic words that lie in a region, and the fence.
 
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // because this is the door they stand behind.
+#![allow(unsafe_code)] // because the kernel sleeps at halves of words.
 
 use core::sync::atomic;
 
@@ -208,6 +209,27 @@ macro_rules! shared_word {
 
 shared_word!(AtomicU32, u32, atomic::AtomicU32, 4, "A 32-bit word that other processes may read and write.");
 shared_word!(AtomicU64, u64, atomic::AtomicU64, 8, "A 64-bit word that other processes may read and write.");
+
+impl AtomicU64 {
+    /// The lower half, for the kernel to sleep and wake at, and to change
+    /// ([`store_low_and_wake`](super::kernel::store_low_and_wake)). It is not loaded or stored as a word of its own: what
+    /// accesses of two sizes to one place mean, Rust leaves open, and the processors and the kernel that Ringway runs on do not.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ringway_shm::primitive::{AtomicU64, kernel};
+    ///
+    /// let word = AtomicU64::new(7 << 32 | 5);
+    /// assert_eq!(kernel::sleep(word.low_half(), 4, None), kernel::Wake::Woken, "the lower half is 5");
+    /// ```
+    #[must_use]
+    pub fn low_half(&self) -> &AtomicU32 {
+        // SAFETY: the first four of eight bytes that live as long, aligned to more, of a type that is changed through shared
+        // references. Little-endian, so they are the lower half (lib.rs refuses other machines).
+        unsafe { &*core::ptr::from_ref(self).cast() }
+    }
+}
 
 /// A fence of the given ordering, as [`core::sync::atomic::fence`].
 ///

@@ -3,7 +3,7 @@
 
 #![allow(unsafe_code)] // because a kernel knows words by their addresses.
 
-use ringway_shm::primitive::kernel::{Wake, Watched};
+use ringway_shm::primitive::kernel::{Change, Wake, Watched};
 use ringway_shm::primitive::model::{FileId, Hooks, Kernel, Open, Verdict};
 use ringway_shm::primitive::{AtomicU32, Ordering, kernel::Call};
 use rustix::fs::{MemfdFlags, Mode, OFlags};
@@ -109,7 +109,7 @@ impl Hooks for World {
                 | Call::StartSentinel
                 | Call::Sleep(_)
                 | Call::Wake(_)
-                | Call::StoreAndWake { .. }
+                | Call::ChangeAndWake { .. }
         );
         assert!(!answered, "{call:?} is answered by the stand-in, and opens nothing");
         Verdict::Real
@@ -132,14 +132,17 @@ impl Kernel for World {
         if watched.len() == 1 { Ok(Wake::Woken) } else { Err(Errno::NOSYS.raw_os_error()) }
     }
 
-    fn wake(&self, _address: usize) -> usize {
+    fn wake(&self, _address: usize, _most: usize) -> usize {
         0
     }
 
-    fn store_and_wake(&self, address: usize, value: u32) -> usize {
+    fn change_and_wake(&self, address: usize, change: Change, _most: usize) -> usize {
         // SAFETY: the door lends a word for the time of the call.
         let word = unsafe { &*(address as *const AtomicU32) };
-        word.store(value, Ordering::Release);
+        match change {
+            Change::Store(value) => word.store(value, Ordering::Release),
+            Change::Add(value) => _ = word.fetch_add(value, Ordering::Release),
+        }
         1
     }
 

@@ -1,13 +1,13 @@
 //! The calls to the kernel that the world answers itself.
 
 use super::World;
-use super::image::write_word;
+use super::image::{read_word, write_word};
 use super::kernel::file_id;
 use super::process::Pending;
 use super::site::Use;
 use super::state::State;
 use ringway_shm::primitive::Ordering;
-use ringway_shm::primitive::kernel::{Wake, Watched};
+use ringway_shm::primitive::kernel::{Change, Wake, Watched};
 use ringway_shm::primitive::model::{FileId, Kernel, Open};
 use rustix::io::Errno;
 use std::ffi::OsString;
@@ -78,7 +78,7 @@ impl Kernel for World {
         if self.asleep() { Ok(Wake::TimedOut) } else { Ok(Wake::Woken) }
     }
 
-    fn wake(&self, address: usize) -> usize {
+    fn wake(&self, address: usize, most: usize) -> usize {
         if self.is_aside() || self.is_before() {
             return 0;
         }
@@ -86,7 +86,7 @@ impl Kernel for World {
         let Ok(mut state) = self.call(&[]) else { return 0 };
         let process = state.current;
         // The kernel makes a full barrier here and in a sleep. Nobody is promised it, so nobody learns by it.
-        let woken = state.wake_sleepers(word, usize::MAX);
+        let woken = state.wake_sleepers(word, most);
         state.hears(process, woken as u64);
         state.tell(Some(process), None, None, |state| {
             format!("wakes {woken} at {}", state.told_of_word(word))
@@ -94,25 +94,34 @@ impl Kernel for World {
         woken
     }
 
-    fn store_and_wake(&self, address: usize, value: u32) -> usize {
+    fn change_and_wake(&self, address: usize, change: Change, most: usize) -> usize {
         let word = if self.is_aside() { None } else { self.word_at(address, 4) };
         let Some((word, _)) = word else {
-            write_word(address, 4, u64::from(value));
+            write_word(address, 4, changed(read_word(address, 4), change));
             return 0;
         };
         if self.is_before() {
-            write_word(address, 4, u64::from(value));
-            self.state.borrow_mut().memory.overwrite(word, u64::from(value));
+            write_word(address, 4, changed(read_word(address, 4), change));
+            let mut state = self.state.borrow_mut();
+            let width = state.places.known(word).width;
+            state.memory.overwrite(word, read_word(address, width));
             return 0;
         }
         let Ok(mut state) = self.call(&[]) else { return 0 };
         let process = state.current;
-        state.write_at(process, word, u64::from(value), Ordering::SeqCst, address);
+        // The newest value, as of any change that is one step. Of a word of 64 bits it is the lower half.
+        let found = state.memory.peek(word, 0);
+        let value = found & !u64::from(u32::MAX) | changed(found, change);
+        state.accessed(word, process, true, true);
+        let step = state.steps;
+        state.memory.change(process, word, value, Ordering::SeqCst, step);
+        write_word(address, state.places.known(word).width, value);
+        state.stored();
         state.memory.fence(process, Ordering::SeqCst);
-        let woken = state.wake_sleepers(word, usize::MAX);
+        let woken = state.wake_sleepers(word, most);
         state.hears(process, woken as u64);
         state.tell(Some(process), None, None, |state| {
-            format!("stores {value:#x} and wakes {woken} at {}", state.told_of_word(word))
+            format!("{change:x?}: {value:#x}, and wakes {woken} at {}", state.told_of_word(word))
         });
         woken
     }
@@ -305,6 +314,14 @@ impl Kernel for World {
         state.tell(Some(process), None, None, |_| format!("lists {}: {names:?}", directory.display()));
         Ok(names)
     }
+}
+
+/// What a word of 32 bits becomes.
+fn changed(found: u64, change: Change) -> u64 {
+    u64::from(match change {
+        Change::Store(value) => value,
+        Change::Add(value) => (found as u32).wrapping_add(value),
+    })
 }
 
 impl State {

@@ -267,7 +267,9 @@ impl State {
         watched: &[(usize, u64)],
         until: Option<Duration>,
     ) -> bool {
-        if watched.iter().any(|&(word, value)| self.memory.look(process, word) != value) {
+        // At a word of 64 bits it is the lower half that counts.
+        let look = |this: &mut Self, word| u64::from(this.memory.look(process, word) as u32);
+        if watched.iter().any(|&(word, value)| look(self, word) != value) {
             return false;
         }
         self.kernel.kept[process].watched = watched.iter().map(|&(word, _)| word).collect();

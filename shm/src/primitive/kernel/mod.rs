@@ -48,7 +48,10 @@ mod sleep;
 
 pub(crate) use files::*;
 pub(crate) use locks::*;
-pub use sleep::{Wake, heavy_fence, join_heavy_fences, pause, sleep, sleep_at_either, store_and_wake, wake};
+pub use sleep::{
+    CHANGE_MAX, Change, SLEEP_WORDS_MAX, Wake, change_and_wake, heavy_fence, join_heavy_fences, pause, sleep,
+    sleep_at_any, sleep_at_either, store_and_wake, store_low_and_wake, wake, wake_some,
+};
 
 use rustix::io::Result;
 use std::path::Path;
@@ -111,12 +114,12 @@ pub enum Call<'a> {
     Sleep(&'a [Watched]),
     /// Wake those who sleep at the word of this address.
     Wake(usize),
-    /// Store a value in a word and wake those who sleep at it.
-    StoreAndWake {
-        /// Address of the word.
+    /// Change a word and wake those who sleep at it.
+    ChangeAndWake {
+        /// Address of the word, or of the word of 64 bits whose lower half it is.
         address: usize,
-        /// What to store.
-        value: u32,
+        /// How it changes.
+        change: Change,
     },
     /// A thread of ours that does nothing but die with the process.
     StartSentinel,

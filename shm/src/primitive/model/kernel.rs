@@ -10,7 +10,7 @@
 //! call, one question. Which virtual process asks is the stand-in's to know: it is the one that it let run.
 //! Errors are error numbers, as the real kernel's are.
 
-use crate::primitive::kernel::{Wake, Watched};
+use crate::primitive::kernel::{Change, Wake, Watched};
 use std::ffi::OsString;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::Path;
@@ -54,7 +54,7 @@ pub enum Open<'a> {
 /// A kernel in which every name is free, every lock is refused, and every sleep ends at once:
 ///
 /// ```
-/// use ringway_shm::primitive::kernel::{Wake, Watched};
+/// use ringway_shm::primitive::kernel::{Change, Wake, Watched};
 /// use ringway_shm::primitive::model::{FileId, Hooks, Kernel, Open, install};
 /// use ringway_shm::{Access, Blueprint, Name, OpenError, Region};
 /// use std::ffi::OsString;
@@ -70,8 +70,8 @@ pub enum Open<'a> {
 ///     fn random(&self) -> [u8; 16] { [7; 16] }
 ///     fn pause(&self, _: Duration) {}
 ///     fn sleep(&self, _: &[Watched], _: Option<Duration>) -> Result<Wake, i32> { Ok(Wake::Woken) }
-///     fn wake(&self, _: usize) -> usize { 0 }
-///     fn store_and_wake(&self, _: usize, _: u32) -> usize { 0 }
+///     fn wake(&self, _: usize, _: usize) -> usize { 0 }
+///     fn change_and_wake(&self, _: usize, _: Change, _: usize) -> usize { 0 }
 ///     fn join_heavy_fences(&self) -> bool { true }
 ///     fn heavy_fence(&self) -> bool { true }
 ///     fn enlist(&self, _: usize) -> Option<u32> { None }
@@ -102,21 +102,21 @@ pub trait Kernel {
     /// Lets this much time go by, sleeping at no word.
     fn pause(&self, length: Duration);
 
-    /// Sleeps while the words, one or two, have their values, until one is woken or the monotonic clock shows
+    /// Sleeps while the words, one or several, have their values, until one is woken or the monotonic clock shows
     /// `until`.
     ///
     /// # Errors
     ///
-    /// Of two words: `ENOSYS`, `EPERM` and `EACCES` say that it cannot sleep at two. Of all else, and of one
+    /// Of several words: `ENOSYS`, `EPERM` and `EACCES` say that it cannot sleep at several. Of all else, and of one
     /// word, the sleeper looks again (`EAGAIN`, `EINTR`), or sees that the moment came (`ETIMEDOUT`).
     fn sleep(&self, watched: &[Watched], until: Option<Duration>) -> Result<Wake, i32>;
 
-    /// Wakes all who sleep at the word of this address, by whatever address they know it; says how many.
-    fn wake(&self, address: usize) -> usize;
+    /// Wakes as many as `most` of those who sleep at the word of this address, by whatever address they know it; says how many.
+    fn wake(&self, address: usize, most: usize) -> usize;
 
-    /// Stores a value, with a full barrier before and after, and wakes all who sleep at the word; says how
-    /// many. No process dies between the two.
-    fn store_and_wake(&self, address: usize, value: u32) -> usize;
+    /// Changes a word of 32 bits, or the lower half of one of 64, with a full barrier before and after, and wakes as many as
+    /// `most` of those who sleep at it; says how many. No process dies between the two.
+    fn change_and_wake(&self, address: usize, change: Change, most: usize) -> usize;
 
     /// Lets heavy fences reach the calling process; false: refused.
     fn join_heavy_fences(&self) -> bool;
