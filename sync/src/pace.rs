@@ -288,7 +288,7 @@ impl Wait {
 }
 
 /// Has the machine one core only? Not whether this thread may run on one only: its peer may be pinned to another.
-fn has_one_core() -> bool {
+pub(crate) fn has_one_core() -> bool {
     static ONE_CORE: OnceLock<bool> = OnceLock::new();
     *ONE_CORE.get_or_init(|| kernel::cores() == 1)
 }
