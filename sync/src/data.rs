@@ -1,20 +1,22 @@
 //! Data in a space, that something else guards.
+//!
+//! It is copied in words of 8 bytes by relaxed atomic accesses: what orders them is the lock or the barrier beside it, and where
+//! there is none, a copy may be of several writes, but each of its words is of one.
 
-#![allow(unsafe_code)] // because the value lies at an address in a region.
+#![allow(unsafe_code)] // because the words lie at addresses in a region.
 
 use crate::OpenError;
 use crate::place::{Plain, Spot, cell_len};
 use crate::shared::{Shared, by_name};
 use core::fmt;
 use core::marker::PhantomData;
-use core::ptr::NonNull;
 use ringway_shm::Region;
 use ringway_shm::fingerprint::Hash;
-use ringway_shm::primitive::{read_slot, write_slot};
+use ringway_shm::primitive::{AtomicU64, Ordering};
 use std::sync::Arc;
 
 /// A `T` in shared memory, without a lock: whoever uses it sees to it that nobody writes at the same time, by a lock or a
-/// barrier beside it. Where somebody does, a copy may be of both, and nothing worse.
+/// barrier beside it. Where somebody does, a copy may be of both, and nothing worse: each 8 bytes of it are of one.
 ///
 /// # Examples
 ///
@@ -62,14 +64,23 @@ impl<T: Plain> Data<T> {
     /// A copy of it.
     #[must_use]
     pub fn get(&self) -> T {
-        // SAFETY: aligned and readable for a `T`, as `Shared::LEN` and a spot's start see to; no reference to it is ever made.
-        unsafe { read_slot(self.place().as_ptr()) }
+        let mut value = T::new_zeroed();
+        for (bytes, word) in value.as_mut_bytes().chunks_mut(8).zip(self.words()) {
+            // Relaxed: see the head of this file.
+            let word = word.load(Ordering::Relaxed).to_ne_bytes();
+            bytes.copy_from_slice(&word[..bytes.len()]);
+        }
+        value
     }
 
     /// Replaces it.
     pub fn set(&self, value: &T) {
-        // SAFETY: as above, and writable: `at` refuses another region.
-        unsafe { write_slot(self.place().as_ptr(), value) }
+        for (bytes, word) in value.as_bytes().chunks(8).zip(self.words()) {
+            let mut whole = [0; 8];
+            whole[..bytes.len()].copy_from_slice(bytes);
+            // Relaxed: as above. Behind the end of the value there is nothing but this.
+            word.store(u64::from_ne_bytes(whole), Ordering::Relaxed);
+        }
     }
 
     /// The region it lies in.
@@ -78,7 +89,11 @@ impl<T: Plain> Data<T> {
         self.spot.region()
     }
 
-    fn place(&self) -> NonNull<T> {
-        self.spot.start().cast()
+    fn words(&self) -> &[AtomicU64] {
+        let count = size_of::<T>().div_ceil(8);
+        debug_assert!(count * 8 <= Self::LEN);
+        // SAFETY: the words of the spot, which begins at a line and has `LEN` bytes, whole lines; mapped while the region lives;
+        // nobody accesses them otherwise.
+        unsafe { core::slice::from_raw_parts(self.spot.start().as_ptr().cast(), count) }
     }
 }
