@@ -494,7 +494,8 @@ pub struct Party {
 }
 
 impl Party {
-    /// Arrives, and does not wait. Once in a phase: called again, it changes nothing.
+    /// Arrives, and does not wait. Once in a phase: called again in the same, it changes nothing; called when that one is passed, it
+    /// arrives in the next.
     ///
     /// # Errors
     ///
@@ -515,9 +516,14 @@ impl Party {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn arrive(&mut self) -> Result<(), BarrierError> {
-        if self.arrived.is_some() {
+        if self.look()?.is_none() && self.arrived.is_some() {
             return Ok(());
         }
+        self.arrive_now()
+    }
+
+    /// Arrives, in a phase in which it has not.
+    fn arrive_now(&mut self) -> Result<(), BarrierError> {
         if self.barrier.region().is_known_forked() {
             return Err(BarrierError::Forked);
         }
@@ -563,7 +569,7 @@ impl Party {
     ///
     /// As [`wait`](Self::wait), and [`BarrierError::WouldBlock`].
     pub fn try_wait(&mut self) -> Result<Passed, BarrierError> {
-        self.arrive()?;
+        self.has_arrived()?;
         self.look()?.ok_or(BarrierError::WouldBlock)
     }
 
@@ -582,7 +588,7 @@ impl Party {
     ///
     /// As [`wait_timeout`](Self::wait_timeout).
     pub fn wait_until(&mut self, deadline: impl Into<Deadline>) -> Result<Passed, BarrierError> {
-        self.arrive()?;
+        self.has_arrived()?;
         if let Some(passed) = self.look()? {
             return Ok(passed);
         }
@@ -648,6 +654,11 @@ impl Party {
     /// Chooses how the calls of this party that have to wait pass their time. A new one spins and then sleeps.
     pub fn set_wait_strategy(&mut self, strategy: WaitStrategy) {
         self.pace.set_strategy(strategy);
+    }
+
+    /// Arrives, unless it has and was not let by yet.
+    fn has_arrived(&mut self) -> Result<(), BarrierError> {
+        if self.arrived.is_some() { Ok(()) } else { self.arrive_now() }
     }
 
     /// Is the phase passed in which this party has arrived?

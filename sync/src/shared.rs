@@ -372,7 +372,6 @@ impl Setup {
 
 /// Where the fingerprint of a struct begins, for the derive.
 #[doc(hidden)]
-#[must_use]
 pub const fn shared_hash() -> Hash {
     Hash::new().bytes(b"struct of primitives")
 }
