@@ -74,7 +74,7 @@ fn no_target_finds_anything_in_a_few_thousand_inputs_by_chance() {
     let folder = Folder::new("well");
     let said = folder.run(&["--plain", "--runs", "4000", "--jobs", "2"]);
     assert_eq!(said.status, Some(0), "{said:?}");
-    for name in ["bytes", "slots", "lines", "region", "waiting"] {
+    for name in ["bytes", "slots", "lines", "region", "waiting", "primitives"] {
         let line = said.out.lines().find(|line| line.starts_with(&format!("{name} "))).unwrap();
         assert!(line.contains(" 4000 runs, 0 found"), "{said:?}");
     }
@@ -96,7 +96,9 @@ fn what_cannot_be_is_said() {
         let said = folder.run(arguments);
         assert_eq!((said.status, said.out.as_str()), (Some(2), ""), "{said:?}");
     }
-    assert!(folder.run(&["nothing"]).err.contains("there are bytes, slots, lines, region, waiting"));
+    assert!(
+        folder.run(&["nothing"]).err.contains("there are bytes, slots, lines, region, waiting, primitives")
+    );
     assert_eq!(folder.run(&["replay", "bytes", "no-such-file"]).status, Some(2));
     let help = folder.run(&["--help"]);
     assert!(help.status == Some(0) && help.out.contains("ringway-fuzz hostile live"), "{help:?}");

@@ -33,6 +33,12 @@ const MICROSECOND: u64 = 64 * 2 + 24;
 /// A slot: its bytes, and in the latency layout its sequence word. A row: its words, and its lock.
 const EACH: u64 = 4;
 
+/// Looks at a lock that is taken, before the first look at the clock: each at the word, at its holder's row, and a hint.
+const LOCK_LOOKS: u64 = 100 * 6;
+
+/// Seats of a barrier: each with its party's row, and looked at twice.
+const SEATS: u64 = 32 * 2 * EACH;
+
 /// What one call may come to that was given so many bytes, slots or rows, or had room for them.
 fn most(name: &str, handed: u64, is_waiting: bool) -> u64 {
     let wait = WAIT + if is_waiting { WAIT_MICROS * MICROSECOND } else { 0 };
@@ -41,6 +47,14 @@ fn most(name: &str, handed: u64, is_waiting: bool) -> u64 {
         "batch" => 7 * (wait + TRY),
         // Both sides are attached, called up to five times each, and dropped: waits of bytes and slots, 66 at a time.
         "rings" => 4 * TRY + 10 * (7 * WAIT + 66 * EACH),
+        "lock" => TRY + LOCK_LOOKS + WAIT_MICROS * MICROSECOND,
+        // A permit may be waited for by this one as well.
+        "try_acquire" | "try_acquire_until" if is_waiting => TRY + LOCK_LOOKS + WAIT_MICROS * MICROSECOND,
+        "join" => TRY + SEATS + WAIT_MICROS * (TRY + SEATS),
+        "arrive" => wait + WAIT_MICROS * SEATS + SEATS,
+        "drop permit" | "drop party" | "arrive_and_drop" => TRY,
+        // Of a script that has ended: two locks, eight permits, forty parties.
+        "drop" => 50 * TRY,
         "await_other_until" => {
             if is_waiting {
                 TRY + WAIT_MICROS * 8
@@ -147,7 +161,7 @@ impl Watch for Watched {
 fn count(name: &str, size_max: u64) {
     let counter = Rc::new(Counter::default());
     let installed = model::install(counter.clone());
-    let is_waiting = name == "waiting";
+    let is_waiting = name == "waiting" || name == "primitives";
     let mut watched = Watched { counter, began: (0, 0), most: BTreeMap::new(), is_waiting, size_max };
     let (target, known) = (target(name).unwrap(), known(name));
     for input in &known {
@@ -186,8 +200,13 @@ fn a_wait_ends_within_its_bound() {
 }
 
 #[test]
+fn a_call_on_a_primitive_ends_within_its_bound() {
+    count("primitives", 48);
+}
+
+#[test]
 fn every_target_is_counted() {
     let names: Vec<_> =
         TARGETS.iter().filter(|target| !target.is_planted).map(|target| target.name).collect();
-    assert_eq!(names, ["bytes", "slots", "lines", "region", "waiting"]);
+    assert_eq!(names, ["bytes", "slots", "lines", "region", "waiting", "primitives"]);
 }

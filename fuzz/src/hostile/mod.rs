@@ -5,7 +5,7 @@
 //!                              │
 //!         guard page ▓ region of a stage ▓ guard page                 guard.rs, stage.rs
 //!                              │
-//!                     victims: every verb of every handle             victim.rs, bytes.rs, slots.rs
+//!                     victims: every verb of every handle             victim.rs, bytes.rs, slots.rs, primitives.rs
 //!                              │
 //!            typed answers? within bounds? only what is its own?      watched.rs
 //! ```
@@ -23,6 +23,7 @@ mod input;
 mod live;
 mod plain;
 mod planted;
+mod primitives;
 mod region;
 mod sanitized;
 mod script;
@@ -99,6 +100,12 @@ pub const TARGETS: &[Target] = &[
         about: "waits of a few microseconds, beside doors, seats and rows that lie",
         is_planted: false,
         run: |input, watch| script::play(input, &SHAPES, About::Waits, watch),
+    },
+    Target {
+        name: "primitives",
+        about: "locks, semaphores, permits, a barrier and data, in words and rows that lie",
+        is_planted: false,
+        run: primitives::play,
     },
     Target {
         name: "planted",
