@@ -516,6 +516,7 @@ impl Party {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn arrive(&mut self) -> Result<(), BarrierError> {
+        self.is_here()?;
         if self.look()?.is_none() && self.arrived.is_some() {
             return Ok(());
         }
@@ -524,9 +525,6 @@ impl Party {
 
     /// Arrives, in a phase in which it has not.
     fn arrive_now(&mut self) -> Result<(), BarrierError> {
-        if self.barrier.region().is_known_forked() {
-            return Err(BarrierError::Forked);
-        }
         let line = self.barrier.place.line();
         let mine = 1 << self.seat;
         loop {
@@ -563,14 +561,23 @@ impl Party {
         self.wait_until(Deadline::NEVER)
     }
 
-    /// Looks whether the phase is passed. Never waits.
+    /// Looks whether the phase is passed, or somebody who is missing is gone. Never waits.
     ///
     /// # Errors
     ///
     /// As [`wait`](Self::wait), and [`BarrierError::WouldBlock`].
     pub fn try_wait(&mut self) -> Result<Passed, BarrierError> {
         self.has_arrived()?;
-        self.look()?.ok_or(BarrierError::WouldBlock)
+        loop {
+            if let Some(passed) = self.look()? {
+                return Ok(passed);
+            }
+            // Whoever asks again and again is told of a death as well. Each further round is a step of this call, or of somebody
+            // else's.
+            if !self.missing()?.is_settled {
+                return Err(BarrierError::WouldBlock);
+            }
+        }
     }
 
     /// As [`wait`](Self::wait), no longer than `timeout`.
@@ -658,7 +665,13 @@ impl Party {
 
     /// Arrives, unless it has and was not let by yet.
     fn has_arrived(&mut self) -> Result<(), BarrierError> {
+        self.is_here()?;
         if self.arrived.is_some() { Ok(()) } else { self.arrive_now() }
+    }
+
+    /// A forked child would wait for parties that it does not see.
+    fn is_here(&self) -> Result<(), BarrierError> {
+        if self.barrier.region().is_known_forked() { Err(BarrierError::Forked) } else { Ok(()) }
     }
 
     /// Is the phase passed in which this party has arrived?

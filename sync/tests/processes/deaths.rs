@@ -9,6 +9,7 @@ use rustix::process::Signal;
 for_each_kind! {
     a_death_is_told_to_who_sleeps
     a_death_is_told_to_who_comes_later
+    a_death_is_told_to_who_tries
     a_death_is_told_to_each_of_several_sleepers
     who_takes_over_and_dies_is_told_of_as_well
     a_holder_that_is_stopped_is_waited_for
@@ -31,6 +32,16 @@ fn a_death_is_told_to_who_comes_later<K: Kind>(_: &str) {
     let mut holder = scene.send_holder();
     holder.kill();
     assert_eq!(scene.told(Some(DEADLINE)), K::TOLD);
+}
+
+fn a_death_is_told_to_who_tries<K: Kind>(_: &str) {
+    let scene = Scene::<K>::new();
+    let mut holder = scene.send_holder();
+    let mut waiter = K::waiter(&scene.handle);
+    assert_eq!(K::take(&mut waiter, None), Said::Nothing);
+    // Nothing of it is left when this returns.
+    holder.kill();
+    assert_eq!(K::take(&mut waiter, None), K::TOLD);
 }
 
 fn a_death_is_told_to_each_of_several_sleepers<K: Kind>(_: &str) {

@@ -127,7 +127,7 @@ fn refused(all: &All) {
     all.mutex.lock().unwrap().set(7);
     all.spin.lock().unwrap().set(8);
     all.jobs.release(3).unwrap();
-    for (holds, arrives) in [(false, false), (true, false)] {
+    for (holds, arrives) in [(false, false), (true, false), (true, true)] {
         let mut has = if holds { Has::everything(all) } else { Has::nothing() };
         if arrives {
             has.parties[0].arrive().unwrap();
