@@ -63,6 +63,44 @@ mod sealed {
 /// In a forked child it holds nothing: what is read is zeros, and what is written is lost.
 ///
 /// One that is forgotten ([`core::mem::forget`]) holds the lock until its thread ends.
+///
+/// # Examples
+///
+/// Nobody gives back what another thread holds, and nobody keeps a guard without its lock:
+///
+/// ```compile_fail,E0277
+/// use ringway_sync::{Mutex, Setup};
+///
+/// let total: Mutex<u64> = Setup::new().anonymous().unwrap();
+/// let guard = total.lock().unwrap();
+/// std::thread::scope(|scope| _ = scope.spawn(move || drop(guard)));
+/// ```
+///
+/// ```compile_fail,E0505
+/// use ringway_sync::{Mutex, Setup};
+///
+/// let total: Mutex<u64> = Setup::new().anonymous().unwrap();
+/// let guard = total.lock().unwrap();
+/// drop(total);
+/// drop(guard);
+/// ```
+///
+/// ```compile_fail,E0277
+/// use ringway_sync::{LockError, Setup, SpinLock};
+///
+/// let total: SpinLock<u64> = Setup::new().anonymous().unwrap();
+/// let Err(LockError::OwnerDied(died)) = total.lock() else { return };
+/// std::thread::spawn(move || drop(died.into_guard()));
+/// ```
+///
+/// References to what a lock guards are for those who have promised that all follow the protocol:
+///
+/// ```compile_fail,E0614
+/// use ringway_sync::{Mutex, Setup};
+///
+/// let total: Mutex<u64> = Setup::new().anonymous().unwrap();
+/// *total.lock().unwrap() += 1;
+/// ```
 #[must_use = "the lock is given back when the guard is dropped"]
 pub struct Guard<'a, L: Held> {
     lock: Hold<'a, L>,
