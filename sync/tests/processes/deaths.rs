@@ -3,6 +3,7 @@
 use crate::kinds::{Kind, OfBreaking, OfMutex, OfPermits, OfSpinLock, Said, for_each_kind};
 use crate::party::{DEADLINE, until};
 use crate::scene::{SHORT, Scene, heard, state};
+use ringway_sync::layout::SPACE;
 use ringway_sync::{BarrierError, JoinError, LockError};
 use rustix::process::Signal;
 
@@ -16,6 +17,7 @@ for_each_kind! {
     a_holder_that_executes_another_program_is_told_of
     a_holder_that_starts_a_program_holds_on
     a_sleeper_that_is_killed_takes_nothing_along
+    a_sleeper_that_is_killed_when_it_has_been_woken_takes_nothing_along
 }
 
 fn a_death_is_told_to_who_sleeps<K: Kind>(_: &str) {
@@ -141,6 +143,47 @@ fn a_sleeper_that_is_killed_takes_nothing_along<K: Kind>(_: &str) {
     K::give(&mut held);
     assert_eq!(heard(&mut other), Said::Got);
     assert_eq!(scene.told(Some(DEADLINE)), Said::Got);
+}
+
+fn a_sleeper_that_is_killed_when_it_has_been_woken_takes_nothing_along<K: Kind>(_: &str) {
+    if !K::CAN_RECOVER {
+        return;
+    }
+    let scene = Scene::<K>::new();
+    let mut held = K::hold(&scene.handle);
+    let (mut killed, mut other) = (scene.send_sleeper(), scene.send_sleeper());
+    // Stopped, it is woken and cannot take anything.
+    killed.signal(Signal::STOP);
+    let process = killed.id().as_raw_nonzero().to_string();
+    until("a stop", || state(&process) == Some('T'));
+    K::give(&mut held);
+    killed.kill();
+    assert_eq!(heard(&mut other), Said::Got);
+    assert_eq!(scene.told(Some(DEADLINE)), Said::Got);
+}
+
+#[test]
+fn a_sleeper_that_starves_and_is_killed_or_stopped_keeps_nobody_from_the_lock() {
+    const STARVING: u64 = 4;
+    for (signal, state_then) in [(Signal::KILL, 'Z'), (Signal::STOP, 'T')] {
+        for timeout in [None, Some(DEADLINE)] {
+            let scene = Scene::<OfMutex>::new();
+            let word = || {
+                let bytes = crate::party::bytes::get(scene.handle.region(), SPACE, 0, 8);
+                u64::from_le_bytes(bytes.try_into().unwrap())
+            };
+            let mut held = OfMutex::hold(&scene.handle);
+            let sleeper = scene.send_sleeper();
+            // It says so when it has slept for long.
+            until("a sleeper that starves", || word() & STARVING != 0);
+            sleeper.signal(signal);
+            let process = sleeper.id().as_raw_nonzero().to_string();
+            until("its end, or a stop", || state(&process) == Some(state_then));
+            OfMutex::give(&mut held);
+            until("the lock", || scene.told(timeout) == Said::Got);
+            assert_eq!(word() & STARVING, 0, "whoever takes it takes that away");
+        }
+    }
 }
 
 #[test]
