@@ -7,23 +7,52 @@
 //!
 //! A lock is taken by one atomic instruction, which stores who took it; so who a thread is must be known at once. What
 //! `OWNERS` remembers is forgotten as soon as a row is given back, and by a forked child before it runs.
+//!
+//! **When the thread ends.** A guard may lie in a thread-local, and be used by its destructor; so the rows go after all
+//! thread-locals, by the destructor of a key of `pthread_key_create` in the last round of those that there are. (Rust's
+//! thread-locals are destroyed before all keys, or, where libc does not do that, by a key in the first round.) The thread that
+//! `main` runs in gives its rows back with the process.
 
-use crate::error::ParticipateError;
+#![allow(unsafe_code)] // because keys of pthread are `libc` calls, and keep an address.
+
+use crate::error::{Doing, ParticipateError};
 use crate::participants::{Kind, Owner, Participant};
 use crate::region::Region;
+use rustix::io::Errno;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 /// How many regions a thread remembers its rows of; each has its place, by its number.
 const REMEMBERED: usize = 4;
+
+/// Rounds of destructors that POSIX promises; the rows go in the last one.
+const ROUNDS: u32 = 4;
+
+/// A thread's rows, each with its region.
+type Rows = Vec<(Weak<Region>, Rc<Participant>)>;
+
+/// The key, once it was made; or why not.
+static KEY: OnceLock<core::result::Result<libc::pthread_key_t, i32>> = OnceLock::new();
+
+/// What the key leads to, until the thread ends.
+#[derive(Default)]
+struct Kept {
+    rows: RefCell<Rows>,
+    /// Rounds of destructors so far.
+    rounds: Cell<u32>,
+}
 
 thread_local! {
     /// The number of a region, and whose the thread's row in it is. Nothing is destroyed with it, so it can be looked at until
     /// the thread's last instruction.
     static OWNERS: [Cell<(u64, Option<Owner>)>; REMEMBERED] = const { [const { Cell::new((0, None)) }; REMEMBERED] };
 
-    static ROWS: RefCell<Vec<(Weak<Region>, Rc<Participant>)>> = const { RefCell::new(Vec::new()) };
+    /// Where the rows are; null before the first, and when they were given back.
+    static KEPT: Cell<*const Kept> = const { Cell::new(core::ptr::null()) };
+
+    /// Were they given back?
+    static ENDS: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Forgets whose a row is that is about to be given back.
@@ -40,13 +69,72 @@ pub(crate) fn forget_all() {
     OWNERS.with(|owners| owners.iter().for_each(|cell| cell.set((0, None))));
 }
 
+/// Does something with this thread's rows, which are kept until it ends.
+fn with_rows<R>(action: impl FnOnce(&RefCell<Rows>) -> R) -> Result<R, ParticipateError> {
+    if ENDS.get() {
+        return Err(ParticipateError::ThreadEnds);
+    }
+    let mut kept = KEPT.get();
+    if kept.is_null() {
+        kept = keep()?;
+    }
+    // SAFETY: what `keep` leaked, and only `give_back` frees, which takes the address away first; of this thread alone.
+    let kept = unsafe { &*kept };
+    Ok(action(&kept.rows))
+}
+
+/// Has the thread keep rows from now on.
+#[cold]
+fn keep() -> Result<*const Kept, ParticipateError> {
+    let doing = "making ready for the end of a thread";
+    let key = *KEY.get_or_init(|| {
+        let mut key = 0;
+        // SAFETY: fills what it is given; the destructor takes what `pthread_setspecific` below is given.
+        let failed = unsafe { libc::pthread_key_create(&raw mut key, Some(give_back)) };
+        if failed == 0 { Ok(key) } else { Err(failed) }
+    });
+    let key = key.map_err(Errno::from_raw_os_error).doing(doing)?;
+    let kept = Box::into_raw(Box::<Kept>::default());
+    // SAFETY: a key that was made above and is never deleted.
+    let failed = unsafe { libc::pthread_setspecific(key, kept.cast_const().cast()) };
+    if failed != 0 {
+        // SAFETY: leaked just now, and nobody else knows of it.
+        drop(unsafe { Box::from_raw(kept) });
+        return Err(Errno::from_raw_os_error(failed)).doing(doing)?;
+    }
+    KEPT.set(kept);
+    Ok(kept)
+}
+
+/// The end of the thread: in the last round its rows are given back.
+unsafe extern "C" fn give_back(kept: *mut core::ffi::c_void) {
+    let kept = kept.cast::<Kept>();
+    // SAFETY: what `keep` leaked for this thread.
+    let rounds = unsafe { &(*kept).rounds };
+    rounds.set(rounds.get() + 1);
+    if rounds.get() < ROUNDS {
+        if let Some(Ok(key)) = KEY.get() {
+            // SAFETY: a key that is never deleted. Where it is refused the rows are given back now.
+            if unsafe { libc::pthread_setspecific(*key, kept.cast_const().cast()) } == 0 {
+                return;
+            }
+        }
+    }
+    ENDS.set(true);
+    KEPT.set(core::ptr::null());
+    // SAFETY: leaked by `keep`; nobody finds it any more.
+    drop(unsafe { Box::from_raw(kept) });
+}
+
 impl Region {
     /// This thread's row, claimed at the first call and kept until the thread ends, or next asks for a row of any region after
     /// this one was dropped. Dropping the answer frees nothing.
     ///
     /// # Errors
     ///
-    /// [`ParticipateError::TableFull`] when every row belongs to somebody alive.
+    /// [`ParticipateError::TableFull`] when every row belongs to somebody alive, [`ParticipateError::Forked`] in a child of the
+    /// process that opened the region, [`ParticipateError::ThreadEnds`] when the thread has given its rows back already, behind
+    /// the destructors of all thread-locals.
     ///
     /// # Examples
     ///
@@ -61,16 +149,35 @@ impl Region {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn thread_participant(self: &Arc<Self>) -> Result<Rc<Participant>, ParticipateError> {
-        Ok(self.thread_row()?.0)
+        if self.is_forked() {
+            return Err(ParticipateError::Forked);
+        }
+        // No row is claimed or given back while the list is borrowed: under hooks, a call to the kernel may
+        // be where the thread goes on as another virtual process, which asks for a row of its own.
+        let (known, left) = with_rows(|rows| {
+            let mut rows = rows.borrow_mut();
+            let mut left = Vec::new();
+            while let Some(at) = rows.iter().position(|(region, _)| region.strong_count() == 0) {
+                left.push(rows.swap_remove(at));
+            }
+            let known = rows.iter().find(|(region, _)| std::ptr::eq(region.as_ptr(), Arc::as_ptr(self)));
+            (known.map(|(_, participant)| Rc::clone(participant)), left)
+        })?;
+        drop(left);
+        if let Some(participant) = known {
+            return Ok(participant);
+        }
+        let participant = Rc::new(Participant::attach(self, Kind::Thread)?);
+        let entry = (Arc::downgrade(self), Rc::clone(&participant));
+        with_rows(|rows| rows.borrow_mut().push(entry))?;
+        Ok(participant)
     }
 
     /// Whose row is [`thread_participant`](Self::thread_participant)'s: found by one look, after the first call.
     ///
     /// # Errors
     ///
-    /// [`ParticipateError::TableFull`] when every row belongs to somebody alive, [`ParticipateError::Forked`] in a child of the
-    /// process that opened the region, [`ParticipateError::ThreadEnds`] when the thread has given its rows back already,
-    /// because what runs is the destructor of another thread-local.
+    /// As [`thread_participant`](Self::thread_participant).
     ///
     /// # Examples
     ///
@@ -95,40 +202,8 @@ impl Region {
     #[cold]
     #[inline(never)]
     fn learn_thread_owner(self: &Arc<Self>) -> Result<Owner, ParticipateError> {
-        let (row, is_kept) = self.thread_row()?;
-        if !is_kept {
-            return Err(ParticipateError::ThreadEnds);
-        }
-        let (number, owner) = (self.number(), row.owner());
+        let (number, owner) = (self.number(), self.thread_participant()?.owner());
         OWNERS.with(|owners| owners[number as usize % REMEMBERED].set((number, Some(owner))));
         Ok(owner)
-    }
-
-    /// The row, and whether it is kept until the thread ends.
-    fn thread_row(self: &Arc<Self>) -> Result<(Rc<Participant>, bool), ParticipateError> {
-        if self.is_forked() {
-            return Err(ParticipateError::Forked);
-        }
-        // No row is claimed or given back while the list is borrowed: under hooks, a call to the kernel may
-        // be where the thread goes on as another virtual process, which asks for a row of its own.
-        let listed = ROWS.try_with(|rows| {
-            let mut rows = rows.borrow_mut();
-            let mut left = Vec::new();
-            while let Some(at) = rows.iter().position(|(region, _)| region.strong_count() == 0) {
-                left.push(rows.swap_remove(at));
-            }
-            let known = rows.iter().find(|(region, _)| std::ptr::eq(region.as_ptr(), Arc::as_ptr(self)));
-            (known.map(|(_, participant)| Rc::clone(participant)), left)
-        });
-        let (known, left) = listed.unwrap_or_default();
-        drop(left);
-        if let Some(participant) = known {
-            return Ok((participant, true));
-        }
-        let participant = Rc::new(Participant::attach(self, Kind::Thread)?);
-        // A thread whose thread-locals are destroyed keeps the row only as long as the answer.
-        let entry = (Arc::downgrade(self), Rc::clone(&participant));
-        let is_kept = ROWS.try_with(|rows| rows.borrow_mut().push(entry)).is_ok();
-        Ok((participant, is_kept))
     }
 }

@@ -20,7 +20,8 @@
 //! | killed | leaves |
 //! |---|---|
 //! | acquiring | a permit less, or not; the bit at most: one call to wake nobody |
-//! | releasing | all of it or nothing: with sleepers it is one call to the kernel (above 1,000 permits, one for each thousand) |
+//! | releasing | all of it or nothing: with sleepers it is one call to the kernel |
+//! | releasing more than 1,000 with sleepers, before it wakes them | all of it, and sleepers whose ticks end their sleep |
 //! | releasing, before it takes the bit away | the bit: as above |
 //! | woken, before it takes a permit or sleeps again | a wake-up that is lost, but no permit: the next release wakes, or the tick (`repaired` counts) |
 
@@ -45,7 +46,7 @@ const ONE: u32 = 2;
 /// Looks at a word without permits, before a sleep.
 const SPINS: u32 = 100;
 
-/// Permits that one call to the kernel adds at most.
+/// Permits that the call to the kernel which adds and wakes adds at most.
 const AT_ONCE: u32 = 1000;
 
 /// A counting semaphore in shared memory: C++'s `counting_semaphore`, POSIX's `sem_t`.
@@ -199,31 +200,29 @@ impl Semaphore {
         if self.place.region().is_known_forked() {
             return Err(ReleaseError::Forked);
         }
-        let mut left = permits;
         // Relaxed: as in `release`.
         let mut found = word.load(Ordering::Relaxed);
-        while left > 0 {
-            // Of several that release at once each looks before it adds; the word has room for many who did.
-            if left > Self::MAX.saturating_sub(found / ONE) {
+        loop {
+            // Of several that release at once by the kernel each looks before it adds; the word has room for many who did.
+            if permits > Self::MAX.saturating_sub(found / ONE) {
                 return Err(ReleaseError::Overflow { max: Self::MAX });
             }
-            if found & WAITERS == 0 {
-                // Release: as in `release`.
-                let (release, relaxed) = (Ordering::Release, Ordering::Relaxed);
-                match word.compare_exchange(found, found + left * ONE, release, relaxed) {
-                    Ok(_) => return Ok(()),
-                    Err(now) => found = now,
+            if found & WAITERS != 0 && (1..=AT_ONCE).contains(&permits) {
+                // A Release (`change_and_wake`), which pairs as above.
+                if kernel::change_and_wake(word, Change::Add(permits * ONE), permits as usize) == 0 {
+                    forget_waiters(word, word.load(Ordering::Relaxed));
                 }
-                continue;
+                return Ok(());
             }
-            let now = left.min(AT_ONCE);
-            // A Release (`change_and_wake`), which pairs as above.
-            if kernel::change_and_wake(word, Change::Add(now * ONE), now as usize) == 0 {
-                found = word.load(Ordering::Relaxed);
-                forget_waiters(word, found);
+            // Release: as in `release`.
+            let (release, relaxed) = (Ordering::Release, Ordering::Relaxed);
+            match word.compare_exchange(found, found + permits * ONE, release, relaxed) {
+                Ok(_) => break,
+                Err(now) => found = now,
             }
-            left -= now;
-            found = word.load(Ordering::Relaxed);
+        }
+        if found & WAITERS != 0 && permits > 0 {
+            kernel::wake_some(word, permits as usize);
         }
         Ok(())
     }

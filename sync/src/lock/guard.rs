@@ -62,9 +62,8 @@ mod sealed {
 ///
 /// In a forked child it holds nothing: what is read is zeros, and what is written is lost.
 ///
-/// One that is forgotten ([`core::mem::forget`]) holds the lock until its thread ends. So does one that lies in a thread-local: as
-/// the thread ends it gives its rows back, and with them the lock, which is the next one's, who is told of a death. What a guard
-/// does after that is not guarded, and its drop gives nothing back.
+/// One that is forgotten ([`core::mem::forget`]) holds the lock until its thread ends; one that lies in a thread-local, until
+/// that is destroyed.
 ///
 /// # Examples
 ///

@@ -110,8 +110,6 @@ impl<T: Plain> Mutex<T> {
     /// * As long as a guard of this handle lives, no process writes what it guards but through a guard: every process that can
     ///   write the region follows this protocol. (With [`get`](Guard::get) and [`set`](Guard::set) nothing depends on that but
     ///   the value.)
-    /// * No guard of this handle is used in the destructor of a thread-local: the thread may have given its rows back by then,
-    ///   and another one may have the lock.
     ///
     /// # Examples
     ///

@@ -1,11 +1,14 @@
 //! Threads that end with what they hold, in a process that goes on.
 
+#![allow(unsafe_code)] // because keys of pthread are `libc` calls.
+
 use crate::kinds::{Kind, Said, for_each_kind};
 use crate::party::DEADLINE;
 use crate::scene::{SHORT, Scene};
 use ringway_shm::ParticipateError;
 use ringway_sync::{Guard, Held, LockError, Mutex, Setup, SpinLock};
 use std::cell::RefCell;
+use std::sync::Mutex as Mutex_;
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
 
@@ -40,7 +43,7 @@ thread_local! {
     static AT_END: RefCell<Option<AtEnd>> = const { RefCell::new(None) };
 }
 
-/// Has this thread do something at its end: behind the end of all thread-locals that it first uses from now on.
+/// Has this thread do something when its thread-locals are destroyed.
 fn at_end(deed: impl FnOnce() + 'static) {
     AT_END.with(|at_end| *at_end.borrow_mut() = Some(AtEnd(RefCell::new(Some(Box::new(deed))))));
 }
@@ -48,71 +51,74 @@ fn at_end(deed: impl FnOnce() + 'static) {
 /// A verb that takes a lock.
 type Takes<L> = fn(&'static L) -> Result<Guard<'static, L>, LockError<L>>;
 
-/// What a lock answers in a destructor that runs when the rows of the thread were given back, by every verb.
-fn answers_at_the_end<L: Held + Send + Sync>(lock: &'static L, verbs: [Takes<L>; 2]) {
-    let (say, said) = channel();
-    thread::spawn(move || {
-        let say: Sender<Vec<bool>> = say;
-        at_end(move || {
-            let ended = |verb: Takes<L>| {
-                matches!(verb(lock), Err(LockError::Participate(ParticipateError::ThreadEnds)))
-            };
-            say.send(verbs.map(ended).to_vec()).unwrap();
-        });
-        // The thread's row is claimed here, so it is given back before that.
-        drop(verbs[0](lock));
-    })
-    .join()
-    .unwrap();
-    assert_eq!(said.recv().unwrap(), [true, true]);
-}
-
 fn leaked<L: ringway_sync::Shared>() -> &'static L {
     Box::leak(Box::new(Setup::new().anonymous().unwrap()))
 }
 
-#[test]
-fn a_thread_that_has_given_its_rows_back_gets_no_lock_and_leaves_none() {
-    let (mutex, spin) = (leaked::<Mutex<u64>>(), leaked::<SpinLock<u64>>());
-    answers_at_the_end(mutex, [|lock| lock.lock(), |lock| lock.try_lock()]);
-    answers_at_the_end(spin, [|lock| lock.lock(), |lock| lock.try_lock()]);
-    assert!(mutex.try_lock().is_ok() && spin.try_lock().is_ok());
-    // Nor a row.
-    for region in [mutex.region(), spin.region()] {
-        let rows = region.participants().unwrap();
-        assert_eq!(rows.len(), 1, "{rows:?}");
-    }
-}
-
-/// A guard that is dropped when the rows of its thread were given back, and another has the lock by then.
-fn drops_late<L: Held + Send + Sync>(lock: &'static L, verb: Takes<L>) {
+/// A guard that lies in a thread-local holds until that is destroyed, and a lock is taken there as anywhere.
+fn holds_to_the_end<L: Held + Send + Sync>(lock: &'static L, verb: Takes<L>) {
     let (late, is_late) = channel::<()>();
     let (go_on, may_go_on) = channel::<()>();
     let thread = thread::spawn(move || {
         let kept = std::rc::Rc::new(RefCell::new(None));
         let guard = std::rc::Rc::clone(&kept);
+        // First, so that it is destroyed last.
         at_end(move || {
             late.send(()).unwrap();
             may_go_on.recv().unwrap();
             drop(guard.take());
+            assert!(verb(lock).is_ok());
         });
         let Ok(taken) = verb(lock) else { panic!("it is free") };
         *kept.borrow_mut() = Some(taken);
     });
     is_late.recv().unwrap();
-    let Err(LockError::OwnerDied(died)) = verb(lock) else { panic!("its row was given back") };
-    let mut guard = died.into_guard();
-    guard.mark_consistent();
+    assert!(matches!(verb(lock), Err(LockError::WouldBlock)), "a guard of it is alive");
     go_on.send(()).unwrap();
     thread.join().unwrap();
-    thread::spawn(move || assert!(matches!(verb(lock), Err(LockError::WouldBlock)), "somebody has it"))
-        .join()
-        .unwrap();
-    drop(guard);
     assert!(verb(lock).is_ok());
 }
 
 #[test]
-fn a_mutex_that_was_taken_over_is_not_given_back_by_a_guard_that_outlived_its_row() {
-    drops_late(leaked::<Mutex<u64>>(), Mutex::try_lock);
+fn a_guard_in_a_thread_local_holds_until_that_is_destroyed() {
+    holds_to_the_end(leaked::<Mutex<u64>>(), Mutex::try_lock);
+    holds_to_the_end(leaked::<SpinLock<u64>>(), SpinLock::try_lock);
+}
+
+/// What a lock is asked for when everything of the thread is gone: in the last round of the destructors of keys, by one that was
+/// made after the library's.
+static ASKED: Mutex_<Option<(&'static Mutex<u64>, libc::pthread_key_t, Sender<bool>)>> = Mutex_::new(None);
+
+extern "C" fn ask_last(rounds: *mut libc::c_void) {
+    let rounds = rounds as usize;
+    let asked = ASKED.lock().unwrap();
+    let (lock, key, say) = asked.as_ref().unwrap();
+    if rounds < 4 {
+        // SAFETY: a key of ours; the value is a number.
+        unsafe { libc::pthread_setspecific(*key, (rounds + 1) as *const libc::c_void) };
+    } else {
+        let answer = lock.try_lock();
+        say.send(matches!(answer, Err(LockError::Participate(ParticipateError::ThreadEnds)))).unwrap();
+    }
+}
+
+#[test]
+fn a_thread_that_has_given_its_rows_back_gets_no_lock_and_leaves_none() {
+    let mutex = leaked::<Mutex<u64>>();
+    let (say, said) = channel();
+    thread::spawn(move || {
+        drop(mutex.try_lock());
+        let mut key = 0;
+        // SAFETY: fills what it is given.
+        assert_eq!(unsafe { libc::pthread_key_create(&raw mut key, Some(ask_last)) }, 0);
+        *ASKED.lock().unwrap() = Some((mutex, key, say));
+        // SAFETY: the key made above; the value is a number.
+        unsafe { libc::pthread_setspecific(key, 1 as *const libc::c_void) };
+    })
+    .join()
+    .unwrap();
+    assert!(said.recv().unwrap(), "a thread that has no row has a lock");
+    assert!(mutex.try_lock().is_ok());
+    // Nor a row.
+    assert_eq!(mutex.region().participants().unwrap().len(), 1);
 }
