@@ -381,12 +381,24 @@ fn queues_have_one_two_and_four_parties_on_each_side() {
 fn locks_semaphores_and_barriers_do_what_they_are_for() {
     let (_, rows) = rows("sync", &["sync: "]);
     assert_shares(&rows);
-    for (system, cases) in [("futex mutex", 3), ("pthread robust mutex", 4), ("std", 4), ("sem_t", 1)] {
+    let systems = [
+        ("ringway mutex", 4),
+        ("ringway spinlock", 1),
+        ("ringway semaphore", 1),
+        ("ringway binary semaphore", 1),
+        ("ringway permits", 1),
+        ("ringway barrier", 1),
+        ("futex mutex", 3),
+        ("pthread robust mutex", 4),
+        ("std", 4),
+        ("sem_t", 1),
+    ];
+    for (system, cases) in systems {
         let of_system: Vec<Value> = rows.iter().filter(|row| row["system"] == system).cloned().collect();
         assert_eq!(texts(&of_system, "case").len(), cases, "{system}");
     }
     let deaths = rows.iter().filter(|row| row["case"] == "mutex, owner killed");
-    assert_eq!(deaths.filter(|row| figures(row)[0]["metric"] == "p50").count(), 2);
+    assert_eq!(deaths.filter(|row| figures(row)[0]["metric"] == "p50").count(), 5);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //!
 //! A target whose systems are not built is left out; one whose rows are missing, or failed, is not measured.
 
-use crate::plan::case::Case;
+use crate::plan::case::{Case, Primitive};
 use crate::plan::metric::Metric;
 use crate::report::record::{Role, Row, Target};
 use crate::report::summary;
@@ -62,6 +62,7 @@ fn aims() -> Vec<Aim> {
     aims.extend(slots());
     aims.extend(records());
     aims.extend(sleepers());
+    aims.extend(locks());
     aims
 }
 
@@ -154,6 +155,42 @@ fn sleepers() -> Vec<Aim> {
         Aim::new("nothing comes, cpu: ringway", (Case::Blocked, Who::System("ringway"), Metric::Cpu))
             .at_most(1e6),
     ]
+}
+
+/// Locks, semaphores, barriers, and the death of whoever holds a lock.
+fn locks() -> Vec<Aim> {
+    let place = |primitive, system, metric| (Case::Sync(primitive), Who::System(system), metric);
+    let rate = |primitive, system| place(primitive, system, Metric::Rate);
+    let mutex = |parties, metric| place(Primitive::Mutex { parties }, "ringway mutex", metric);
+    let pthread = Who::System("pthread mutex");
+    let mut aims = vec![
+        Aim::new("mutex, uncontended: ringway / std", mutex(1, Metric::Rate))
+            .by(Who::System("std"))
+            .at_least(1.0),
+        Aim::new("mutex, uncontended: ringway / pthread", mutex(1, Metric::Rate)).by(pthread).at_least(1.0),
+    ];
+    for parties in [2, 4] {
+        let title = format!("mutex, {parties} parties");
+        let rate = Aim::new(format!("{title}: ringway / pthread"), mutex(parties, Metric::Rate));
+        let share = Aim::new(format!("{title}, least share: ringway"), mutex(parties, Metric::Share));
+        aims.extend([rate.by(pthread).at_least(1.0), share.at_least(0.5)]);
+    }
+    let death = place(Primitive::OwnerDeath, "ringway mutex", Metric::P50);
+    aims.extend([
+        Aim::new("spinlock, uncontended: ringway / pthread", rate(Primitive::Spin, "ringway spinlock"))
+            .by(Who::System("pthread spinlock"))
+            .at_least(1.0),
+        Aim::new("semaphore, uncontended: ringway / sem_t", rate(Primitive::Semaphore, "ringway semaphore"))
+            .by(Who::System("sem_t"))
+            .at_least(1.0),
+        Aim::new("barrier of two: ringway / pthread", rate(Primitive::Barrier, "ringway barrier"))
+            .by(Who::System("pthread barrier"))
+            .at_least(10.0),
+        Aim::new("mutex, owner killed, p50: ringway / life word", death)
+            .by(Who::System("life word"))
+            .at_most(2.0),
+    ]);
+    aims
 }
 
 /// The targets of which `has_row` has all systems, with what came out.

@@ -4,6 +4,7 @@ use crate::systems::System;
 
 mod bells;
 mod copy;
+mod life;
 pub(crate) mod line;
 mod mailbox;
 mod robust;
@@ -15,5 +16,6 @@ pub(crate) fn systems() -> Vec<System> {
     systems.extend(copy::systems());
     systems.extend(bells::systems());
     systems.push(robust::system());
+    systems.extend(life::systems());
     systems
 }

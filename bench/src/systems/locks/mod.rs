@@ -6,6 +6,7 @@ use super::System;
 
 mod bare;
 mod pthread;
+mod ringway;
 mod semaphore;
 mod standard;
 
@@ -17,6 +18,7 @@ super::rivals! {
 /// All of them.
 pub(super) fn all() -> Vec<System> {
     let mut systems = bare::systems();
+    systems.extend(ringway::systems());
     systems.extend(pthread::systems());
     systems.push(semaphore::system());
     systems.push(standard::system());
