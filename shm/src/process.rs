@@ -105,6 +105,7 @@ impl Home {
 
     /// The same, without a system call: not of a child that was forked behind the handlers' back, which has no memory of the
     /// region to touch.
+    #[inline]
     pub(crate) fn is_forked(&self) -> bool {
         // Relaxed: written in a child before it has a second thread.
         self.forks != FORKS.load(Ordering::Relaxed)

@@ -211,6 +211,7 @@ impl Region {
 
     /// The same, without a system call, for whoever asks often. It does not know a child that was made by a bare `clone`,
     /// where no handler of `fork` ran; that one has no memory of the region to ask about.
+    #[inline]
     #[must_use]
     pub fn is_known_forked(&self) -> bool {
         self.home.is_forked()

@@ -104,32 +104,21 @@ mod sealed {
 /// ```
 #[must_use = "the lock is given back when the guard is dropped"]
 pub struct Guard<'a, L: Held> {
-    lock: Hold<'a, L>,
+    /// Borrowed for `'a`, or, in a guard that came in an error and outlives what that was borrowed from, a box of our own.
+    lock: NonNull<L>,
     me: u64,
-    is_inconsistent: bool,
-    /// Was a panic under way when the lock was taken? Asked where it matters.
-    in_panic: bool,
+    /// What there is to do beside giving the lock back; 0 nearly always.
+    state: u8,
     /// Not to be sent: the lock is this thread's.
-    thread: PhantomData<*mut ()>,
+    thread: PhantomData<(*mut (), &'a L)>,
 }
 
-enum Hold<'a, L> {
-    Borrowed(&'a L),
-    /// In an error, which outlives what it was borrowed from.
-    Owned(L),
-}
-
-impl<L> Deref for Hold<'_, L> {
-    type Target = L;
-
-    #[inline(always)]
-    fn deref(&self) -> &L {
-        match self {
-            Self::Borrowed(lock) => lock,
-            Self::Owned(lock) => lock,
-        }
-    }
-}
+/// The lock is in a box of the guard's own.
+const OWNED: u8 = 1;
+/// What the lock guards may be half-written.
+const INCONSISTENT: u8 = 2;
+/// A panic that begins while the lock is held leaves what it guards for inconsistent.
+const POISONS: u8 = 4;
 
 // SAFETY: what other threads can do with a shared guard is to read the value, or through `Deref` to share it.
 unsafe impl<L: Held + Sync> Sync for Guard<'_, L> where L::Value: Sync {}
@@ -137,13 +126,19 @@ unsafe impl<L: Held + Sync> Sync for Guard<'_, L> where L::Value: Sync {}
 impl<'a, L: Held> Guard<'a, L> {
     #[inline(always)]
     pub(super) fn borrowed(lock: &'a L, me: u64) -> Self {
-        let in_panic = lock.poisons() && std::thread::panicking();
-        Self { lock: Hold::Borrowed(lock), me, is_inconsistent: false, in_panic, thread: PhantomData }
+        let state = if lock.poisons() { poisons() } else { 0 };
+        Self { lock: NonNull::from(lock), me, state, thread: PhantomData }
+    }
+
+    #[inline(always)]
+    fn lock(&self) -> &L {
+        // SAFETY: borrowed as long as the guard lives, or in its box, which is freed when it is dropped.
+        unsafe { self.lock.as_ref() }
     }
 
     #[inline(always)]
     fn value(&self) -> NonNull<L::Value> {
-        self.lock.value().cast()
+        self.lock().value().cast()
     }
 
     /// A copy of what the lock guards.
@@ -206,7 +201,7 @@ impl<'a, L: Held> Guard<'a, L> {
     /// May what the lock guards be half-written, since a holder died with it?
     #[must_use]
     pub fn is_consistent(&self) -> bool {
-        !self.is_inconsistent
+        self.state & INCONSISTENT == 0
     }
 
     /// Says that what the lock guards is in order again. Otherwise the next holder is told of the death as well.
@@ -229,17 +224,16 @@ impl<'a, L: Held> Guard<'a, L> {
     /// ```
     pub fn mark_consistent(&mut self) {
         // The word says so when the lock is given back: whoever dies until then leaves it as it was found.
-        self.is_inconsistent = false;
+        self.state &= !INCONSISTENT;
     }
 }
 
 impl<L: Held> Guard<'static, L> {
     /// The guard of a lock that was left inconsistent.
     pub(super) fn owned(lock: L, me: u64, who: Option<Owner>) -> OwnerDied<L> {
-        let in_panic = lock.poisons() && std::thread::panicking();
-        let guard =
-            Self { lock: Hold::Owned(lock), me, is_inconsistent: true, in_panic, thread: PhantomData };
-        OwnerDied { guard, who }
+        let state = OWNED | INCONSISTENT | if lock.poisons() { poisons() } else { 0 };
+        let lock = NonNull::from(Box::leak(Box::new(lock)));
+        OwnerDied { guard: Self { lock, me, state, thread: PhantomData }, who }
     }
 }
 
@@ -262,11 +256,33 @@ impl<L: Held<Access = InPlace>> DerefMut for Guard<'_, L> {
     }
 }
 
+/// [`POISONS`], unless a panic is under way already.
+#[cold]
+fn poisons() -> u8 {
+    if std::thread::panicking() { 0 } else { POISONS }
+}
+
 impl<L: Held> Drop for Guard<'_, L> {
     #[inline(always)]
     fn drop(&mut self) {
-        let panics = self.lock.poisons() && !self.in_panic && std::thread::panicking();
-        self.lock.release(self.me, self.is_inconsistent || panics);
+        if self.state == 0 {
+            self.lock().release(self.me, false);
+        } else {
+            drop_slowly(self.lock, self.me, self.state);
+        }
+    }
+}
+
+/// Drops a guard with which there is more to do. Taken apart: a guard whose address nobody wants stays in registers.
+#[cold]
+#[inline(never)]
+fn drop_slowly<L: Held>(lock: NonNull<L>, me: u64, state: u8) {
+    let panics = state & POISONS != 0 && std::thread::panicking();
+    // SAFETY: as in `Guard::lock`.
+    unsafe { lock.as_ref() }.release(me, state & INCONSISTENT != 0 || panics);
+    if state & OWNED != 0 {
+        // SAFETY: `owned` made it of a box, and the guard is not looked at any more.
+        drop(unsafe { Box::from_raw(lock.as_ptr()) });
     }
 }
 

@@ -280,11 +280,18 @@ impl<T: Plain, A: Access> Mutex<T, A> {
         };
         // Acquire: what the last holder wrote is there. Pairs with the Releases in `release` and `release_slowly`.
         let free = self.place.line().word.compare_exchange(0, me, Ordering::Acquire, Ordering::Relaxed);
-        if free.is_ok() {
-            return Ok(Guard::borrowed(self, me));
+        if free.is_err() {
+            self.told(me, acquire(me))?;
         }
-        match acquire(me) {
-            Ok(Taken::Clean) => Ok(Guard::borrowed(self, me)),
+        Ok(Guard::borrowed(self, me))
+    }
+
+    /// What is to be said of a lock that was not free at once.
+    #[cold]
+    #[inline(never)]
+    fn told(&self, me: u64, taken: Result<Taken, Refused>) -> Result<(), LockError<Self>> {
+        match taken {
+            Ok(Taken::Clean) => Ok(()),
             Ok(Taken::Inconsistent { who }) => Err(LockError::OwnerDied(Guard::owned(self.clone(), me, who))),
             Err(refused) => Err(refused.into()),
         }
@@ -332,6 +339,7 @@ impl<T: Plain, A: Access> Release for Mutex<T, A> {
         release_slowly(&self.place, me, is_inconsistent);
     }
 
+    #[inline(always)]
     fn poisons(&self) -> bool {
         self.poisons
     }

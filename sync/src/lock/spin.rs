@@ -198,11 +198,18 @@ impl<T: Plain, A: Access> SpinLock<T, A> {
         };
         // Acquire: what the last holder wrote is there. Pairs with the Release in `release`.
         let free = self.place.line().word.compare_exchange(0, me, Ordering::Acquire, Ordering::Relaxed);
-        if free.is_ok() {
-            return Ok(Guard::borrowed(self, me));
+        if free.is_err() {
+            self.told(me, acquire(me))?;
         }
-        match acquire(me) {
-            Ok(Taken::Clean) => Ok(Guard::borrowed(self, me)),
+        Ok(Guard::borrowed(self, me))
+    }
+
+    /// What is to be said of a lock that was not free at once.
+    #[cold]
+    #[inline(never)]
+    fn told(&self, me: u64, taken: Result<Taken, Refused>) -> Result<(), LockError<Self>> {
+        match taken {
+            Ok(Taken::Clean) => Ok(()),
             Ok(Taken::Inconsistent { who }) => Err(LockError::OwnerDied(Guard::owned(self.clone(), me, who))),
             Err(refused) => Err(refused.into()),
         }
@@ -244,6 +251,7 @@ impl<T: Plain, A: Access> Release for SpinLock<T, A> {
         self.place.line().word.store(left, Ordering::Release);
     }
 
+    #[inline(always)]
     fn poisons(&self) -> bool {
         self.poisons
     }
