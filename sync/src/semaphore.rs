@@ -14,6 +14,10 @@
 //! to sign off and a killed one is forgotten. Whoever has slept sets the bit again as it takes a permit, or gives up: others
 //! may be asleep as well. The bit is only taken away from a word with permits, at which nobody is about to sleep.
 //!
+//! **Guessed, not read.** Whoever releases takes it that there are no permits, and whoever acquires that there is one: so it is
+//! where a semaphore tells of one thing at a time. A compare-and-swap that is wrong says what there is, and costs about as much
+//! as the read would have; a read of the word behind a change of it waits for that one to be done.
+//!
 //! **Nobody owns a permit.** One that was taken by a process that dies is gone: nothing says whose it was, or that it was to
 //! come back. For that there are [`Permits`](crate::Permits).
 //!
@@ -145,7 +149,10 @@ macro_rules! shared {
             /// [`AcquireError::TimedOut`], [`AcquireError::Forked`].
             #[inline(always)]
             pub fn try_acquire_until(&self, deadline: impl Into<Deadline>) -> Result<(), AcquireError> {
-                if take(&self.place.line().count, 0) { Ok(()) } else { wait(&self.place, deadline.into()) }
+                let word = &self.place.line().count;
+                // What is there is guessed, not read: see the head. Acquire: as in `take`.
+                let guess = word.compare_exchange(ONE, 0, Ordering::Acquire, Ordering::Relaxed);
+                if guess.is_ok() || take(word, 0) { Ok(()) } else { wait(&self.place, deadline.into()) }
             }
 
             /// As [`Mutex::repaired`](crate::Mutex::repaired).
@@ -179,21 +186,24 @@ impl Semaphore {
     /// [`ReleaseError::Forked`].
     #[inline(always)]
     pub fn release(&self, permits: u32) -> Result<(), ReleaseError> {
-        let word = &self.place.line().count;
-        // Relaxed: the Release is that of the change.
-        let found = word.load(Ordering::Relaxed);
-        // A forked child finds zeros at first, and so never more.
-        let is_here = found != 0 || !self.place.region().is_known_forked();
-        if found & WAITERS == 0 && is_here && permits <= Self::MAX.saturating_sub(found / ONE) {
-            // Release: what was done before is there for whoever takes the permit. Pairs with the Acquire in `take`.
+        // A forked child finds zeros at first.
+        if permits <= Self::MAX && !self.place.region().is_known_forked() {
+            let word = &self.place.line().count;
+            // Release: what was done before is there for whoever takes the permit. Pairs with the Acquires of those who take.
             let (release, relaxed) = (Ordering::Release, Ordering::Relaxed);
-            if word.compare_exchange(found, found + permits * ONE, release, relaxed).is_ok() {
-                return Ok(());
+            // What is there is guessed, not read: see the head.
+            let Err(found) = word.compare_exchange(0, permits * ONE, release, relaxed) else { return Ok(()) };
+            if found & WAITERS == 0 && permits <= Self::MAX.saturating_sub(found / ONE) {
+                // Release: as above.
+                if word.compare_exchange(found, found + permits * ONE, release, relaxed).is_ok() {
+                    return Ok(());
+                }
             }
         }
         self.release_slowly(permits)
     }
 
+    #[cold]
     #[inline(never)]
     fn release_slowly(&self, permits: u32) -> Result<(), ReleaseError> {
         let word = &self.place.line().count;
@@ -264,13 +274,14 @@ impl BinarySemaphore {
     }
 }
 
+#[cold]
 #[inline(never)]
 fn release_one_slowly(word: &AtomicU32) {
     // Relaxed: the Release is that of the change.
     let mut found = word.load(Ordering::Relaxed);
     loop {
         if found & WAITERS != 0 {
-            // A Release (`change_and_wake`), which pairs with the Acquire in `take`.
+            // A Release (`change_and_wake`), which pairs with the Acquires of those who take.
             if kernel::change_and_wake(word, Change::Store(ONE | WAITERS), 1) == 0 {
                 forget_waiters(word, ONE | WAITERS);
             }
