@@ -189,6 +189,10 @@ fn locks() -> Vec<Aim> {
         Aim::new("mutex, owner killed, p50: ringway / life word", death)
             .by(Who::System("life word"))
             .at_most(2.0),
+        // Nobody may take over what a process held before this: whatever is above is the lock's own.
+        Aim::new("mutex, owner killed, p50: ringway / life word, gone", death)
+            .by(Who::System("life word, gone"))
+            .at_most(1.25),
     ]);
     aims
 }
