@@ -35,6 +35,7 @@ mod permits;
 mod place;
 mod plan;
 mod semaphore;
+mod setup;
 mod shared;
 mod strategy;
 
@@ -51,7 +52,8 @@ pub use permits::{Permit, Permits};
 pub use place::{Plain, Spot};
 pub use plan::{Plan, Planned, Space};
 pub use semaphore::{BinarySemaphore, Semaphore};
-pub use shared::{Setup, Shared, shared_hash};
+pub use setup::Setup;
+pub use shared::{Shared, shared_hash};
 pub use strategy::WaitStrategy;
 
 #[cfg(feature = "derive")]

@@ -8,7 +8,8 @@
 //! ```
 
 use crate::place::Spot;
-use crate::shared::{Setup, Shared, expected};
+use crate::setup::Setup;
+use crate::shared::{Shared, expected};
 use crate::{CreateError, OpenError};
 use core::marker::PhantomData;
 use ringway_shm::fingerprint::Hash;
