@@ -151,10 +151,12 @@ const RECOVERERS: usize = 5;
 const DONE: usize = 6;
 /// Points that were not come by again, since the victim took another way.
 const MISSED: usize = 7;
+/// Sleeps that were ended by their own time, where they may.
+const TICKS: usize = 8;
 
 /// Sweeps operations, several at once, each by a process of its own.
 fn sweep_all(operations: &[Operation], plan: &Plan) -> Outcome {
-    let board = Board::new(8)?;
+    let board = Board::new(9)?;
     let began = Instant::now();
     let work = || {
         loop {
@@ -192,14 +194,15 @@ fn sweep_all(operations: &[Operation], plan: &Plan) -> Outcome {
     let wrong = get(WRONG);
     writeln!(
         io::stdout(),
-        "{} operations, {} instructions: {} kills, {} stops, {} recoverers killed, {} points not met again, {wrong} wrong \
-         ({:.0} s)",
+        "{} operations, {} instructions: {} kills, {} stops, {} recoverers killed, {} points not met again, {} sleeps \
+         ended by the tick, {wrong} wrong ({:.0} s)",
         get(DONE),
         get(INSTRUCTIONS),
         get(KILLS),
         get(STOPS),
         get(RECOVERERS),
         get(MISSED),
+        get(TICKS),
         began.elapsed().as_secs_f64()
     )?;
     if is_lost {
@@ -222,8 +225,9 @@ fn sweep(operation: &Operation, plan: &Plan, count: &mut dyn FnMut(usize, u64)) 
     };
     let mut strike = |at: u32, blow: Blow| {
         let (what, word) = if blow == Blow::Stop { ("stop", STOPS) } else { ("kill", KILLS) };
-        let is_reached = operation.strike(&survey, at, blow).map_err(replay(what, at))?;
-        count(if is_reached { word } else { MISSED }, 1);
+        let struck = operation.strike(&survey, at, blow).map_err(replay(what, at))?;
+        count(if struck.is_reached { word } else { MISSED }, 1);
+        count(TICKS, struck.ticks);
         Ok::<_, String>(())
     };
     // One that is not killed does what the scene expects of it, and says so.

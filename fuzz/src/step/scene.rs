@@ -147,7 +147,11 @@ impl Notes {
 
     /// Waits until an actor sleeps at a word in the kernel.
     pub(crate) fn until_asleep(&self, who: &str, actor: &Actor) -> Result<(), String> {
-        let process = Pid::from_raw(actor.id().as_raw_nonzero().get());
-        self.until(&format!("{who} sleeps"), LIMIT, || is_at_futex(process))
+        self.until(&format!("{who} sleeps"), LIMIT, || self.is_asleep(actor))
+    }
+
+    /// Does an actor sleep at a word in the kernel?
+    pub(crate) fn is_asleep(&self, actor: &Actor) -> bool {
+        is_at_futex(Pid::from_raw(actor.id().as_raw_nonzero().get()))
     }
 }

@@ -81,6 +81,11 @@ pub(crate) trait Stage {
 
     /// What an actor said was wrong, if one did.
     fn wrong(&self) -> Option<String>;
+
+    /// Sleeps of others that their own time ended, when all was over.
+    fn ticks(&self) -> u64 {
+        0
+    }
 }
 
 /// What a survey found.
@@ -120,6 +125,15 @@ pub(crate) enum Blow {
     Stop,
 }
 
+/// What came of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Struck {
+    /// It was at the point.
+    pub(crate) is_reached: bool,
+    /// Sleeps of others that their own time ended.
+    pub(crate) ticks: u64,
+}
+
 impl Operation {
     /// Steps through the operation once.
     pub(crate) fn survey(&self) -> Result<Survey, String> {
@@ -135,14 +149,16 @@ impl Operation {
 
     /// Strikes at a point. Says whether it was reached: who sleeps and is woken may take another way than in the survey. Then the
     /// point is sought once more, behind as many changes as there were in the survey.
-    pub(crate) fn strike(&self, survey: &Survey, point: u32, blow: Blow) -> Result<bool, String> {
-        if self.strike_at(survey, point, blow, false)? {
-            return Ok(true);
+    pub(crate) fn strike(&self, survey: &Survey, point: u32, blow: Blow) -> Result<Struck, String> {
+        let first = self.strike_at(survey, point, blow, false)?;
+        if first.is_reached {
+            return Ok(first);
         }
-        self.strike_at(survey, point, blow, true)
+        let second = self.strike_at(survey, point, blow, true)?;
+        Ok(Struck { ticks: first.ticks + second.ticks, ..second })
     }
 
-    fn strike_at(&self, survey: &Survey, point: u32, blow: Blow, by_changes: bool) -> Result<bool, String> {
+    fn strike_at(&self, survey: &Survey, point: u32, blow: Blow, by_changes: bool) -> Result<Struck, String> {
         let mut stage = (self.set)()?;
         let mut victim = start(|| stage.victim(), &*stage)?;
         stage.ready(victim.process())?;
@@ -162,7 +178,8 @@ impl Operation {
             Blow::Stop => stop(&mut victim, &mut *stage, survey.end),
         };
         let done = done.and_then(|()| stage.wrong().map_or(Ok(()), Err));
-        done.map(|()| !moment.is_over).map_err(|wrong| match place.and_then(line) {
+        let struck = Struck { is_reached: !moment.is_over, ticks: stage.ticks() };
+        done.map(|()| struck).map_err(|wrong| match place.and_then(line) {
             Some(line) => format!("{}\n    before {line}", at(moment, &wrong)),
             None => at(moment, &wrong),
         })

@@ -11,6 +11,7 @@
 
 mod bytes;
 pub(crate) mod control;
+pub(crate) mod locks;
 mod message;
 mod slots;
 
