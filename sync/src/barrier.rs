@@ -26,6 +26,7 @@
 //!
 //! | killed | leaves |
 //! |---|---|
+//! | joining, before it rouses those who sleep | a seat that they do not sleep beside: found gone at the tick (`repaired` counts) |
 //! | before it has arrived | a seat that is missing: found gone by those who wait |
 //! | behind its arrival | an arrival; missing in the next phase |
 //! | as the last one, behind the step | the next phase, and sleepers that its life word wakes |

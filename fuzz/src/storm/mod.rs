@@ -5,7 +5,8 @@
 //!   director ─ plan (by seed)          plan.rs, director.rs
 //!      │ fork, SIGKILL, SIGSTOP, SIGCONT
 //!      ▼
-//!   processes, in groups               scenario.rs: pair.rs, names.rs, regions.rs, planted.rs; what they do: side.rs
+//!   processes, in groups               scenario.rs: pair.rs, names.rs, regions.rs, planted.rs; what they do: side.rs; of primitives:
+//!      │                             locks.rs, permits.rs, signals.rs, phases.rs
 //!      │ note each call, before and after
 //!      ▼
 //!   posts on a board                   post.rs
@@ -22,14 +23,18 @@
 mod director;
 mod dump;
 mod ledger;
+mod locks;
 mod names;
 mod pair;
+mod permits;
+mod phases;
 mod plan;
 mod planted;
 mod post;
 mod regions;
 mod scenario;
 mod side;
+mod signals;
 mod theirs;
 mod watch;
 
@@ -55,6 +60,8 @@ pub(crate) fn verb<C>() -> Verb<C> {
                  bytes, mirrored, slots, lines: a ring between two processes
                  named-bytes, named-lines: a ring by name, which goes with its last party
                  places: roles and rows of a region
+                 mutex, spinlock, permits, semaphore, barrier-break, barrier-drop: one primitive, and many who use it:
+                 four, and as many as --processes says where the scenario is the only one
                  planted-hang: one that hangs, to see the watchdog find it
   --seconds    how long it blows: 10 if nothing is said
   --kills      until so many processes were killed
@@ -178,6 +185,8 @@ fn run(chosen: &[&Scenario], processes: usize, seed: u64, limits: Limits, file: 
     let total = |part: fn(&Sum) -> u64| sums.iter().map(part).sum::<u64>();
     let (messages, lost, regions) =
         (total(|sum| sum.messages), total(|sum| sum.lost), total(|sum| sum.regions));
+    let (turns, told) = (total(|sum| sum.turns), total(|sum| sum.told));
+    let (reclaimed, ticks) = (total(|sum| sum.reclaimed), total(|sum| sum.ticks));
     let (seconds, wrongs) = (began.elapsed().as_secs_f64(), u64::from(wrong.is_some()));
     if let Some(wrong) = &wrong {
         director.words();
@@ -186,12 +195,17 @@ fn run(chosen: &[&Scenario], processes: usize, seed: u64, limits: Limits, file: 
     writeln!(
         output,
         "{kills} kills, {stops} stops, {leaves} leaves, {starts} starts, {messages} messages ({lost} lost with killed \
-         consumers), {regions} regions, {seconds:.1} s, seed {seed}: {wrongs} wrong"
+         consumers), {regions} regions, {turns} turns with primitives ({told} told of a death, {reclaimed} permits taken over, \
+         {ticks} sleeps ended by the tick), {seconds:.1} s, seed {seed}: {wrongs} wrong"
     )?;
     if let Some(mut file) = file {
         write!(file, "{{\"seed\": {seed}, \"kills\": {kills}, \"stops\": {stops}, \"leaves\": {leaves}, ")?;
         write!(file, "\"starts\": {starts}, \"messages\": {messages}, \"lost\": {lost}, ")?;
-        write!(file, "\"regions\": {regions}, \"seconds\": {seconds:.3}, \"wrong\": ")?;
+        write!(file, "\"regions\": {regions}, \"turns\": {turns}, \"told\": {told}, ")?;
+        write!(
+            file,
+            "\"reclaimed\": {reclaimed}, \"ticks\": {ticks}, \"seconds\": {seconds:.3}, \"wrong\": "
+        )?;
         writeln!(file, "{}}}", wrong.as_deref().map_or("null".to_owned(), quoted))?;
     }
     Ok(wrong.is_none())
@@ -205,7 +219,10 @@ fn crews<'a>(chosen: &[&Scenario], processes: usize, board: &'a Board) -> Result
             if turn > 0 && count >= processes {
                 return Ok(crews);
             }
-            let group = (scenario.group)(turn)?;
+            let mut group = (scenario.group)(turn)?;
+            if chosen.len() == 1 {
+                group.widen(processes);
+            }
             let parties = group.parties().len();
             let own = (posts..=posts + parties).map(|number| Post::new(board, number)).collect();
             (count, posts) = (count + parties, posts + parties + 1);
@@ -236,6 +253,7 @@ mod tests {
             crews.into_iter().map(|crew| crew.name).collect::<Vec<_>>()
         };
         assert_eq!(names(1).len(), all.len());
-        assert_eq!(names(18)[all.len()..], ["bytes-1"]);
+        let once: usize = all.iter().map(|scenario| (scenario.group)(0).unwrap().parties().len()).sum();
+        assert_eq!(names(once + 1)[all.len()..], ["bytes-1"]);
     }
 }

@@ -183,7 +183,7 @@ impl<K: Kind> Group for Pair<K> {
             return Err(format!("the ring was emptied, and {taken:?} of {committed:?} were taken"));
         }
         let tally = self.ledger.close(true)?;
-        Ok(Sum { messages: tally.received, lost: tally.lost, regions: 1 })
+        Ok(Sum { messages: tally.received, lost: tally.lost, regions: 1, ..Sum::default() })
     }
 
     fn words(&self) -> String {

@@ -5,7 +5,7 @@
 //! never said to be gone, and who is gone is never said to be alive.
 
 use super::post::{Phase, Post};
-use super::scenario::{End, Group, Sum};
+use super::scenario::{End, Group, Sum, mark, met};
 use crate::actor::Board;
 use crate::lot::Lot;
 use crate::subject::control::participants_told;
@@ -38,11 +38,6 @@ fn text(error: impl std::fmt::Display) -> String {
     error.to_string()
 }
 
-/// The mark of a party's incarnation, and whose it is.
-fn mark(party: usize, incarnation: u64) -> u64 {
-    incarnation << 8 | (party as u64 + 1)
-}
-
 impl Places {
     pub(super) fn group(_: usize) -> Result<Box<dyn Group>, String> {
         let region = Arc::new(Region::anonymous(&blueprint()).map_err(text)?);
@@ -56,13 +51,7 @@ impl Places {
 
     /// Marks a role that was claimed.
     fn take(&self, role: usize, mine: u64, posts: &[Post<'_>]) -> Result<(), String> {
-        // AcqRel: whoever gave the role back has marked it so before.
-        let found = self.marks[role].swap(mine, Ordering::AcqRel);
-        let (party, incarnation) = ((found & 0xff) as usize, found >> 8);
-        if found == NOBODY || posts[party - 1].is_doomed(incarnation) {
-            return Ok(());
-        }
-        Err(format!("role {role} was had by {} as well, its incarnation {incarnation}", PARTIES[party - 1]))
+        met(&self.marks[role], mine, posts).map_err(|who| format!("role {role} was had by {who} as well"))
     }
 
     /// Gives it back.

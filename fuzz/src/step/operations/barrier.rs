@@ -81,6 +81,8 @@ const GO: usize = 1003;
 /// Parties that have come to their end.
 const DONE: usize = 1004;
 const TICKS: usize = 1005;
+/// Of those who came afterwards, who passed a phase.
+const MET: usize = 1006;
 /// For each phase: who passed it, who was told that it is broken, and by which word; who was the last.
 const PASSED: usize = 1010;
 const BROKEN: usize = 1012;
@@ -309,8 +311,8 @@ impl BarrierStage {
         self.is_told_right(killed)?;
         self.next_ones()?;
         // The kernel wakes one of those who sleep at the life word of a dead one, and that one the others, unless it is killed. A
-        // stopped one's wake-ups stand still as it does.
-        let may = killed.is_none() || self.verb == Bereaved;
+        // stopped one's wake-ups stand still as it does. Beside one that has just joined nobody sleeps before it was roused.
+        let may = killed.is_none_or(|moment| self.verb == Join && !moment.is_over) || self.verb == Bereaved;
         let ticks = self.notes.get(TICKS);
         let has_more = ticks > if may { self.others as u64 } else { 0 };
         if has_more { Err(format!("{ticks} were woken by their own time")) } else { Ok(()) }
@@ -374,10 +376,20 @@ impl BarrierStage {
                     while began.elapsed() < LATEST {
                         let mut party = barrier.join_until(Deadline::after(LIMIT)).map_err(text)?;
                         party.set_wait_strategy(WaitStrategy::Sleep);
-                        match party.wait_timeout(LATEST) {
-                            Ok(_) => return party.arrive_and_drop().map_err(text),
-                            Err(BarrierError::Broken(_)) => {}
-                            Err(error) => return Err(text(error)),
+                        loop {
+                            match party.wait_timeout(SHORT) {
+                                Ok(_) => {
+                                    self.notes.add(MET, 1);
+                                    return party.arrive_and_drop().map_err(text);
+                                }
+                                Err(BarrierError::Broken(_)) => break,
+                                // The other one has met a dead one, that had arrived or was dropped.
+                                Err(BarrierError::TimedOut) if self.free > 0 && self.notes.get(MET) > 0 => {
+                                    return Ok(());
+                                }
+                                Err(BarrierError::TimedOut) if began.elapsed() < LATEST => {}
+                                Err(error) => return Err(text(error)),
+                            }
                         }
                     }
                     Err("the barrier stays broken".to_owned())
@@ -392,10 +404,12 @@ impl BarrierStage {
 
     /// While the victim is stopped nobody is told that it died, and nobody sits on its seat.
     fn visit(&self) -> Result<(), String> {
-        if self.notes.get(BROKEN) + self.notes.get(BROKEN + 1) > 0 && self.verb != Drop {
+        // Of the late one's death everybody may be told.
+        let may_be_broken = matches!(self.verb, Drop | Bereaved);
+        if self.notes.get(BROKEN) + self.notes.get(BROKEN + 1) > 0 && !may_be_broken {
             return Err("somebody was told that the barrier is broken".to_owned());
         }
-        if matches!(self.verb, Join | BeginAnew | ArriveAndDrop | Drop) || self.free > 0 {
+        if matches!(self.verb, Join | BeginAnew | ArriveAndDrop) || may_be_broken || self.free > 0 {
             return Ok(());
         }
         match self.open()?.join() {
