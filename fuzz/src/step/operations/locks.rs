@@ -147,6 +147,8 @@ const GO: usize = 1004;
 const TICKS: usize = 1005;
 /// The victim begins.
 const BEGUN: usize = 1006;
+/// Nobody waits for the lock any more.
+const END: usize = 1007;
 
 /// A wait in vain.
 const SHORT: Duration = Duration::from_millis(20);
@@ -216,7 +218,10 @@ impl<L: Lock> LockStage<L> {
         guard.set(if is_to_die { [1, 1, 1, 1, 2, 2, 2, 2] } else { [1; 8] });
         self.notes.set(HOLDS, 1);
         if L::SLEEPS_LONG || self.verb.is_in_vain() {
-            return self.notes.until("the holder gives the lock back", LIMIT, || self.notes.get(GO) > 0);
+            self.notes.until("the holder gives the lock back", LIMIT, || self.notes.get(GO) > 0)?;
+            drop(guard);
+            // Its own end would wake those who sleep beside its life word.
+            return self.notes.until("all have had the lock", LIMIT, || self.notes.get(END) > 0);
         }
         // Nobody is seen to sleep, who would be the sign to go on.
         let is_to_go = || self.notes.get(GO) + self.notes.get(BEGUN) > 0;
@@ -341,16 +346,17 @@ impl<L: Lock> LockStage<L> {
         let began = Instant::now();
         self.nudge()?;
         self.notes.set(GO, 1);
-        if let Some(holding) =
-            self.holding.as_mut().filter(|_| self.verb.has_holder() && self.verb != Bereaved)
-        {
-            self.notes.ends_well("the holder", holding)?;
-        }
         for waiting in &mut self.waiting {
             self.notes.ends_well("one that waits", waiting)?;
         }
         if began.elapsed() > LATEST {
             return Err(format!("who waited went on after {:?}", began.elapsed()));
+        }
+        self.notes.set(END, 1);
+        if let Some(holding) =
+            self.holding.as_mut().filter(|_| self.verb.has_holder() && self.verb != Bereaved)
+        {
+            self.notes.ends_well("the holder", holding)?;
         }
         self.notes.let_live("the next one", || {
             let lock = self.open()?;
@@ -386,7 +392,7 @@ impl<L: Lock> LockStage<L> {
             let is_in_vain = match got {
                 Ok(guard) => value(&guard).map(|_| false)?,
                 // Dropped, it stays as it was found.
-                Err(LockError::OwnerDied(_)) if self.verb.follows_a_death() => false,
+                Err(LockError::OwnerDied(_)) if self.verb.follows_a_death() || self.verb == Bereaved => false,
                 Err(LockError::WouldBlock | LockError::TimedOut) => true,
                 Err(error) => return Err(format!("a visitor: {error}")),
             };
