@@ -268,7 +268,6 @@ impl<L: Lock> LockStage<L> {
             self.notes.set(OWNER, lock.me()?.to_bits());
         }
         let (late, soon) = (Deadline::after(LIMIT), Deadline::after(SHORT));
-        self.notes.set(BEGUN, 1);
         let is_to_be_told = self.verb.told_behind_a_stop() > 0;
         match self.verb {
             Lock | FirstLock | Wait | Bereaved | TakeOver => {
@@ -413,7 +412,11 @@ impl<L: Lock> Stage for LockStage<L> {
     }
 
     fn ready(&mut self, _: Pid) -> Result<(), String> {
-        if self.others.are_behind { Ok(()) } else { self.others_come() }
+        if !self.others.are_behind {
+            self.others_come()?;
+        }
+        self.notes.set(BEGUN, 1);
+        Ok(())
     }
 
     fn nudge(&mut self) -> Result<(), String> {
@@ -429,9 +432,8 @@ impl<L: Lock> Stage for LockStage<L> {
     }
 
     fn after_death(&mut self, moment: Moment) -> Result<(), String> {
-        // A wake-up is lost with a killed one that it had woken, and with nobody else.
-        let is_woken = self.verb == Wait && self.others.are_behind;
-        let ticks_max = if is_woken { self.others.count } else { 0 };
+        // A wake-up is lost with a killed one that it had woken, be it by the holder or by the kernel, and with nobody else.
+        let ticks_max = if self.others.are_behind { self.others.count } else { 0 };
         self.after(self.verb.told_behind_a_kill(moment, self.others.count), ticks_max)
     }
 

@@ -142,14 +142,15 @@ struct SignalStage<S> {
     descriptor: OwnedFd,
     notes: Notes,
     waiting: Vec<Actor>,
+    was_stopped: bool,
     semaphore: PhantomData<S>,
 }
 
 impl<S: Signal> SignalStage<S> {
     fn set(verb: Verb, others: Others) -> Result<Self, String> {
         let (descriptor, notes) = (anonymous::<S>(4)?, Notes::new()?);
-        let (waiting, semaphore) = (Vec::new(), PhantomData);
-        let mut stage = Self { verb, others, given: 0, descriptor, notes, waiting, semaphore };
+        let (waiting, was_stopped, semaphore) = (Vec::new(), false, PhantomData);
+        let mut stage = Self { verb, others, given: 0, descriptor, notes, waiting, was_stopped, semaphore };
         if matches!(verb, Acquire | TryAcquire | Release(0)) {
             stage.give(1)?;
         }
@@ -272,7 +273,7 @@ impl<S: Signal> SignalStage<S> {
                 Err(format!("one too many: {answer:?}"))
             }
         })?;
-        let may = if self.others.are_behind && moment.is_some() { self.others.count } else { 0 };
+        let may = if self.others.are_behind { self.others.count } else { 0 };
         let ticks = self.ticks();
         if ticks > may { Err(format!("{ticks} were woken by their own time")) } else { Ok(()) }
     }
@@ -288,15 +289,17 @@ impl<S: Signal> Stage for SignalStage<S> {
     }
 
     fn nudge(&mut self) -> Result<(), String> {
-        if self.verb != Wait || self.given > 0 {
+        if self.verb != Wait {
             return Ok(());
         }
-        if self.others.are_behind {
+        if self.others.are_behind && self.waiting.is_empty() {
             self.others_come()?;
-            return self.give(1);
         }
-        // One for each of those before it, so that the victim has its own.
-        for _ in 0..=self.others.count {
+        // One for the victim, if it is first; otherwise one for each of those before it as well. While it stood still, others may
+        // have had its own.
+        let is_first = self.others.are_behind && !self.was_stopped;
+        let wanted = if is_first { 1 } else { self.others.count + 1 };
+        while self.given < wanted {
             if S::MOST == 1 {
                 let is_room = || self.open().is_ok_and(|semaphore| semaphore.there_are() == 0);
                 self.notes.until("there is room", LATEST, is_room)?;
@@ -311,6 +314,7 @@ impl<S: Signal> Stage for SignalStage<S> {
     }
 
     fn while_stopped(&mut self) -> Result<(), String> {
+        self.was_stopped = true;
         // What it released is there for others, and what it took is not.
         if matches!(self.verb, Release(_)) || self.others.count > 0 {
             return Ok(());
