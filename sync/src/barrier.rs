@@ -57,7 +57,7 @@ const SEAT_AT: u32 = 3;
 const PHASE_AT: u32 = 8;
 const ARRIVED_AT: u32 = 32;
 
-/// A seat: its owner, and in bits 16 to 31, which are zero in an owner, how often the barrier had been begun anew.
+/// A seat: its owner, and in bits 16 to 31, which are zero in an owner, the lower bits of the phase with which the barrier had begun.
 const BEGUN_AT: u32 = 16;
 
 /// [`BarrierLine::expected`]: how many parties, and whether the dead are dropped.
@@ -305,16 +305,20 @@ impl Barrier {
     /// of exactly what was found, and what was found is of one beginning.
     fn begin_anew(&self, word: u64, dropped: u64) {
         let line = self.place.line();
-        for cell in self.seats() {
-            // Relaxed, all: of those who are gone there is nothing to be handed on.
-            let found = cell.load(Ordering::Relaxed);
-            if sitting(found, dropped).is_some() {
-                let _ = cell.compare_exchange(found, 0, Ordering::Relaxed, Ordering::Relaxed);
-            }
-        }
-        let next = (dropped >> ARRIVED_AT).wrapping_add(1) << ARRIVED_AT;
+        // The phase that is to come, and not a count: whoever finds that others have come as far as to the last step takes that one
+        // alone. Behind it, the others are of a barrier that is whole, and would rob those who have joined since of their seats.
+        let next = u64::from(phase(after(word))) << ARRIVED_AT;
         // AcqRel, both: what is done above is there for whoever finds the barrier whole. Pairs with the Acquires in `join`.
-        let _ = line.dropped.compare_exchange(dropped, next, Ordering::AcqRel, Ordering::Relaxed);
+        if dropped >> ARRIVED_AT != next >> ARRIVED_AT {
+            for cell in self.seats() {
+                // Relaxed, all: of those who are gone there is nothing to be handed on.
+                let found = cell.load(Ordering::Relaxed);
+                if sitting(found, dropped).is_some() {
+                    let _ = cell.compare_exchange(found, 0, Ordering::Relaxed, Ordering::Relaxed);
+                }
+            }
+            let _ = line.dropped.compare_exchange(dropped, next, Ordering::AcqRel, Ordering::Relaxed);
+        }
         let _ = line.word.compare_exchange(word, after(word), Ordering::AcqRel, Ordering::Relaxed);
     }
 
@@ -435,7 +439,7 @@ fn seats_in(mask: u32) -> impl Iterator<Item = u32> {
     (0..PARTIES_MAX).filter(move |seat| mask & 1 << seat != 0)
 }
 
-/// How often the barrier was begun anew, as far as a seat remembers it.
+/// The phase with which the barrier has begun, as far as a seat remembers it.
 fn begun(dropped: u64) -> u64 {
     dropped >> ARRIVED_AT & 0xffff
 }

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+use ringway_shm::primitive::{AtomicU32, Ordering};
 use ringway_sync::{
     AcquireError, Barrier, BarrierError, BinarySemaphore, Data, JoinError, LockError, Mutex, OnDeath,
     Permits, ReleaseError, Semaphore, Setup, Shared, SpinLock,
@@ -350,4 +351,25 @@ fn what_was_set_up_is_there_before_the_name() {
     assert!(Mutex::<u64>::open(name.as_str()).is_err(), "it is no mutex");
     assert!(BinarySemaphore::open(name.as_str()).is_err(), "nor a binary semaphore");
     drop(made);
+}
+
+#[test]
+fn who_begins_a_barrier_anew_takes_no_seat_from_one_who_has_joined_it() {
+    let barrier: Barrier = Setup::new().anonymous().unwrap();
+    barrier.expect(1).unwrap();
+    let inside = AtomicU32::new(0);
+    // Each one that leaves leaves nobody behind, so that whoever comes next begins anew, and several try at once.
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..200_000 {
+                    if let Ok(party) = barrier.join() {
+                        assert_eq!(inside.fetch_add(1, Ordering::AcqRel), 0, "two have the one seat");
+                        inside.store(0, Ordering::Release);
+                        drop(party);
+                    }
+                }
+            });
+        }
+    });
 }
