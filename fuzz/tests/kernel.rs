@@ -1,8 +1,8 @@
 //! The virtual kernel: sleeping and waking, time, locks, death and its faults.
 
 use ringway_fuzz::{Bounds, Failure, Process, Report, Scenario, explore};
-use ringway_shm::primitive::Ordering::{Acquire, Release};
-use ringway_shm::primitive::kernel::{self, Wake};
+use ringway_shm::primitive::Ordering::{Acquire, Relaxed, Release};
+use ringway_shm::primitive::kernel::{self, Change, Wake};
 use std::time::Duration;
 
 const SOON: Duration = Duration::from_millis(5);
@@ -93,6 +93,130 @@ fn a_store_that_wakes_is_one_step() {
     explore(&scenario().into(), Bounds::WEAK).expect_all_well();
     // A waker that is killed before the step leaves the sleeper asleep for ever; there is no moment between the two.
     assert_eq!(failure(&explore(&scenario().into(), Bounds::WEAK.kills(1))).sort(), "stuck");
+}
+
+#[test]
+fn a_sleep_at_three_words_ends_by_a_wake_at_any() {
+    for which in 0..3 {
+        let scenario = Scenario::new("any")
+            .words(3)
+            .process("sleeper", |me| {
+                let words = [me.futex(0), me.futex(1), me.futex(2)];
+                let watched = [(&*words[0], 0), (&*words[1], 0), (&*words[2], 0)];
+                let wake = kernel::sleep_at_any(&watched, None);
+                me.note("woken", u64::from(wake == Some(Wake::Woken)));
+            })
+            .process("waker", move |me| {
+                me.futex(which).store(1, Release);
+                kernel::wake(&me.futex(which));
+            })
+            .outcome(woken);
+        assert_eq!(outcomes(scenario, Bounds::WEAK), ["[1]"]);
+    }
+}
+
+/// The kernel sleeps at the lower half of a word of 64 bits, and changes nothing but that.
+#[test]
+fn a_change_of_a_lower_half_leaves_the_upper_one() {
+    let scenario = Scenario::new("half")
+        .words(1)
+        .wakes_are_due()
+        .process("sleeper", |me| {
+            while me.word(0).load(Acquire) as u32 == 0 {
+                kernel::sleep(me.word(0).low_half(), 0, Some(kernel::now() + SOON));
+            }
+            assert_eq!(me.get(0), 7);
+            assert_eq!(me.word(0).load(Relaxed), 9 << 32 | 1);
+        })
+        .process("waker", |me| {
+            // No news to who sleeps at the other half.
+            me.word(0).store(9 << 32, Relaxed);
+            me.put(0, 7);
+            kernel::store_low_and_wake(&me.word(0), 1, 1);
+        })
+        .end(|end| if end.word(0) == (9 << 32 | 1) { Ok(()) } else { Err(format!("{:#x}", end.word(0))) });
+    explore(&scenario.into(), Bounds::WEAK).expect_all_well();
+}
+
+/// The first look at a word in a run may be the kernel's, at its half.
+#[test]
+fn a_word_is_whole_though_the_kernel_saw_its_half_first() {
+    let wakes = |me: &Process| {
+        kernel::wake(me.word(0).low_half());
+        assert_eq!(me.word(0).load(Relaxed), 9 << 32);
+    };
+    let scenario = Scenario::new("half first")
+        .words(1)
+        .process_with(
+            "one",
+            |me| {
+                kernel::store_low_and_wake(&me.word(0), 0, 1);
+                me.word(0).store(9 << 32, Relaxed);
+            },
+            move |me, ()| wakes(me),
+        )
+        .process("two", wakes);
+    explore(&scenario.into(), Bounds::WEAK).expect_all_well();
+}
+
+#[test]
+fn an_addition_that_wakes_is_one_step() {
+    let adds = |me: &Process| {
+        kernel::change_and_wake(&me.futex(0), Change::Add(2), 1);
+    };
+    let scenario = Scenario::new("add and wake")
+        .words(1)
+        .wakes_are_due()
+        .process("sleeper", |me| {
+            let mut found = me.futex(0).load(Acquire);
+            while found < 4 {
+                kernel::sleep(&me.futex(0), found, Some(kernel::now() + SOON));
+                found = me.futex(0).load(Acquire);
+            }
+            assert_eq!(found, 4);
+        })
+        .process("one", adds)
+        .process("two", adds);
+    explore(&scenario.into(), Bounds::WEAK).expect_all_well();
+}
+
+/// One of two is woken, and no more: the one who fell asleep first, whichever that was.
+#[test]
+fn a_wake_for_one_wakes_the_first_of_two() {
+    let sleeps = |me: &Process| {
+        let slept = kernel::sleep(&me.futex(0), 0, Some(kernel::now() + SOON));
+        me.note("woken", u64::from(slept == Wake::Woken) << 4 | me.body() as u64);
+    };
+    let scenario = Scenario::new("one of two").words(1).process("one", sleeps).process("two", sleeps);
+    let scenario = scenario
+        .process("waker", |me| me.note("wakes", kernel::wake_some(&me.futex(0), 1) as u64))
+        .outcome(|end| {
+            let woken = end.values("woken").into_iter().filter(|told| told >> 4 == 1);
+            format!("{:?} {:x?}", end.values("wakes"), woken.collect::<Vec<_>>())
+        });
+    assert_eq!(outcomes(scenario, Bounds::WEAK), ["[0] []", "[1] [10]", "[1] [11]"]);
+}
+
+/// All virtual processes are one thread of the system, and each has rows of its own; those of an earlier run are gone.
+#[test]
+fn each_process_has_a_thread_with_rows_of_its_own() {
+    let comes = |me: &Process| {
+        let region = me.region();
+        let owner = region.thread_owner().expect("a free row");
+        me.note("owner", owner.to_bits());
+        kernel::pause(SOON);
+        assert_eq!(region.thread_owner(), Ok(owner));
+        me.end_thread();
+        assert_ne!(region.thread_owner(), Ok(owner));
+    };
+    let scenario = Scenario::new("rows").words(1).process("one", comes).process("two", comes);
+    let scenario = scenario.end(|end| {
+        let owners = end.values("owner");
+        let is_fresh = owners.iter().all(|owner| owner >> 32 <= 2);
+        let is_right = is_fresh && owners.windows(2).all(|pair| pair[0] != pair[1]);
+        if is_right { Ok(()) } else { Err(format!("{owners:x?}")) }
+    });
+    explore(&scenario.into(), Bounds::STRONG.kills(1)).expect_all_well();
 }
 
 #[test]

@@ -65,4 +65,6 @@ pub use region::Region;
 pub use roles::{Claim, ROLES_MAX};
 pub use shared_memory;
 pub use standing::{LifeWord, RowEntry, Standing};
+#[cfg(feature = "model")]
+pub use threads::ThreadRows;
 pub use zerocopy;

@@ -55,6 +55,29 @@ thread_local! {
     static ENDS: Cell<bool> = const { Cell::new(false) };
 }
 
+/// What a thread remembers of its rows.
+///
+/// Virtual threads take turns on one thread of the system, and each has rows of its own: whoever lets one go on
+/// [exchanges](Self::exchange) what is remembered here for what is remembered of that one, and back when it pauses. Dropped, the
+/// rows are given back: the thread has ended.
+#[cfg(feature = "model")]
+#[derive(Debug, Default)]
+pub struct ThreadRows {
+    owners: [(u64, Option<Owner>); REMEMBERED],
+    rows: Vec<(Weak<Region>, Rc<Participant>)>,
+}
+
+#[cfg(feature = "model")]
+impl ThreadRows {
+    /// Exchanges this for what the calling thread remembers.
+    pub fn exchange(&mut self) {
+        OWNERS.with(|owners| {
+            owners.iter().zip(&mut self.owners).for_each(|(cell, kept)| *kept = cell.replace(*kept));
+        });
+        ROWS.with(|rows| core::mem::swap(&mut *rows.borrow_mut(), &mut self.rows));
+    }
+}
+
 /// Forgets whose a row is that is about to be given back.
 pub(crate) fn forget(owner: Owner) {
     OWNERS.with(|owners| {

@@ -2,9 +2,9 @@
 
 use super::{CELLS, FUTEXES, Moment, WORDS};
 use crate::explorer::world::{InCall, World, image};
-use ringway_shm::Region;
 use ringway_shm::primitive::model::Kernel;
 use ringway_shm::primitive::{AtomicU32, AtomicU64, kernel};
+use ringway_shm::{Region, ThreadRows};
 use ringway_sync::EventCount;
 use std::any::Any;
 use std::fmt::Debug;
@@ -154,6 +154,14 @@ impl Process {
     /// Keeps something until the run is over: a process that is done and lives on.
     pub fn keep<T: 'static>(&self, what: T) {
         self.world.keep(Box::new(what));
+    }
+
+    /// Its thread ends, and gives its rows back; another one goes on with what the process does.
+    pub fn end_thread(&self) {
+        let mut rows = ThreadRows::default();
+        rows.exchange();
+        // Where others take turns: not before they are nobody's any more.
+        drop(rows);
     }
 
     /// Tells the scenario something: what was sent, or received. [`Moment::notes`] has it.

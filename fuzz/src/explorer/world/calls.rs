@@ -95,7 +95,18 @@ impl Kernel for World {
     }
 
     fn change_and_wake(&self, address: usize, change: Change, most: usize) -> usize {
-        let word = if self.is_aside() { None } else { self.word_at(address, 4) };
+        let word = if self.is_aside() {
+            // What is left of the run changes nothing; past it somebody may.
+            if self.is_gone() && self.is_shared(address) {
+                return 0;
+            }
+            if let Ok(mut state) = self.state.try_borrow_mut() {
+                state.is_strange = true;
+            }
+            None
+        } else {
+            self.word_at(address, 4)
+        };
         let Some((word, _)) = word else {
             write_word(address, 4, changed(read_word(address, 4), change));
             return 0;

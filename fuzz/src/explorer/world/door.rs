@@ -210,7 +210,7 @@ impl World {
         step.perform()
     }
 
-    fn is_shared(&self, address: usize) -> bool {
+    pub(super) fn is_shared(&self, address: usize) -> bool {
         self.state.try_borrow_mut().is_ok_and(|mut state| state.places.spot(address).is_some())
     }
 

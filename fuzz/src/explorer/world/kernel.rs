@@ -56,6 +56,8 @@ pub(crate) struct KernelState {
     pub(crate) clock: Duration,
     locks: BTreeMap<(FileId, u64), Lock>,
     kept: Vec<Kept>,
+    /// Those who sleep at words, in the order in which they fell asleep, and are woken.
+    queue: Vec<usize>,
     /// Which file a name leads to, and its number.
     names: BTreeMap<PathBuf, (OwnedFd, u64)>,
     /// What those knew who gave files their names or took them away.
@@ -70,6 +72,7 @@ impl KernelState {
         self.clock = Duration::from_secs(1000);
         self.locks.clear();
         self.kept.clear();
+        self.queue.clear();
         self.names.clear();
         self.named.clear();
         self.files.clear();
@@ -85,6 +88,7 @@ impl KernelState {
 
     pub(crate) fn awake(&mut self, process: usize) {
         self.kept[process].watched.clear();
+        self.queue.retain(|&asleep| asleep != process);
     }
 
     pub(crate) fn join_heavy_fences(&mut self, process: usize) {
@@ -250,6 +254,10 @@ impl KernelState {
                 digest = mix(digest, *number);
             }
         }
+        // Who sleeps alone is in no order.
+        if self.queue.len() > 1 {
+            digest = self.queue.iter().fold(digest, |digest, &process| mix(digest, process as u64));
+        }
         join(digest, self.named.digest())
     }
 }
@@ -272,15 +280,16 @@ impl State {
         if watched.iter().any(|&(word, value)| look(self, word) != value) {
             return false;
         }
+        self.kernel.queue.push(process);
         self.kernel.kept[process].watched = watched.iter().map(|&(word, _)| word).collect();
         self.processes[process].pending = Pending::Asleep { until };
         true
     }
 
-    /// Wakes those who sleep at a word, up to `most`.
+    /// Wakes those who sleep at a word, up to `most`: first who fell asleep first.
     pub(crate) fn wake_sleepers(&mut self, word: usize, most: usize) -> usize {
         let mut woken = 0;
-        for process in 0..self.processes.len() {
+        for process in self.kernel.queue.clone() {
             let is_there = self.kernel.kept[process].watched.contains(&word);
             // One that was stopped in its sleep is woken all the same, and goes on when it is resumed.
             let sleeps = matches!(self.processes[process].status, Status::Running | Status::Stalled);

@@ -46,7 +46,7 @@ pub(crate) use state::{Event, Hostile, STALE, State};
 use crate::explorer::scenario::{Process, Scenario};
 use image::Image;
 use ringway_shm::primitive::model::{self, Installed};
-use ringway_shm::{Expected, Region};
+use ringway_shm::{Expected, Region, ThreadRows};
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::os::fd::AsFd;
@@ -96,6 +96,8 @@ pub(crate) struct World {
     attached: RefCell<Vec<Option<Arc<Region>>>>,
     /// What processes have when they are done.
     kept: RefCell<Vec<Box<dyn Any>>>,
+    /// What each process's thread remembers of its rows while it does not run. One that is done lives on, and has them.
+    threads: RefCell<Vec<ThreadRows>>,
     this: Weak<World>,
 }
 
@@ -128,6 +130,7 @@ impl World {
             region,
             attached: RefCell::new(Vec::new()),
             kept: RefCell::new(Vec::new()),
+            threads: RefCell::new(Vec::new()),
             this: this.clone(),
         })
     }
@@ -218,7 +221,7 @@ impl World {
         let fiber = self.state.borrow_mut().processes[process].fiber.take();
         let mut fiber = fiber.expect("only one that has not ended goes on");
         PANIC.with(|panic| *panic.borrow_mut() = Some(String::new()));
-        let resumed = catch_unwind(AssertUnwindSafe(|| fiber.resume()));
+        let resumed = self.as_thread(process, || catch_unwind(AssertUnwindSafe(|| fiber.resume())));
         let said = PANIC.with(|panic| panic.borrow_mut().take());
         let mut state = self.state.borrow_mut();
         let entry = &mut state.processes[process];
@@ -242,6 +245,22 @@ impl World {
         true
     }
 
+    /// Does something as the thread of a process, whose rows are its own.
+    fn as_thread<R>(&self, process: usize, run: impl FnOnce() -> R) -> R {
+        let mut rows = {
+            let mut threads = self.threads.borrow_mut();
+            if threads.len() <= process {
+                threads.resize_with(process + 1, ThreadRows::default);
+            }
+            core::mem::take(&mut threads[process])
+        };
+        rows.exchange();
+        let answer = run();
+        rows.exchange();
+        self.threads.borrow_mut()[process] = rows;
+        answer
+    }
+
     pub(crate) fn keep(&self, what: Box<dyn Any>) {
         self.kept.borrow_mut().push(what);
     }
@@ -259,6 +278,7 @@ impl World {
                 self.state.borrow_mut().stacks = stacks;
             }
         }
+        drop(self.threads.take());
         self.mode.set(Mode::Aside);
     }
 

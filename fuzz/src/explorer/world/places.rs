@@ -218,9 +218,15 @@ impl Places {
                 word
             }
         };
-        self.known[word].address = address;
+        let known = &mut self.known[word];
+        known.address = address;
+        // The kernel knows lower halves: the whole word is as wide as its widest access.
+        let is_wider = width > known.width;
+        known.width = known.width.max(width);
         if !memory.is_used(word) {
-            memory.begin_word(word, read_word(address, width));
+            memory.begin_word(word, read_word(address, known.width));
+        } else if is_wider {
+            memory.overwrite(word, read_word(address, width));
         }
         Some(word)
     }

@@ -154,7 +154,14 @@ pub(crate) fn installed() -> Option<Rc<dyn Hooks>> {
 }
 
 /// Has the calling thread hooks that bring a kernel?
-pub(crate) fn has_kernel() -> bool {
+///
+/// # Examples
+///
+/// ```
+/// assert!(!ringway_shm::primitive::model::has_kernel());
+/// ```
+#[must_use]
+pub fn has_kernel() -> bool {
     installed().is_some_and(|hooks| hooks.instead().is_some())
 }
 
