@@ -33,7 +33,7 @@ use crate::error::{Doing, ParticipateError};
 use crate::hold::Hold;
 use crate::layout::{FREE, PAGE, PROCESS, ROW_LOCKS, ROWS, Row, THREAD};
 use crate::mapping::Mapping;
-use crate::primitive::{Ordering, kernel};
+use crate::primitive::{Ordering, fence, kernel};
 use crate::region::Region;
 use crate::sentinel::{self, Enlisted};
 use core::fmt;
@@ -177,6 +177,9 @@ impl Participant {
         let state = if kind == Kind::Process { PROCESS } else { THREAD };
         // Release: the row is whole before it is live. Pairs with the Acquire in `Region::row`'s readers.
         row.word.store(u64::from(generation) << 32 | u64::from(state), Ordering::Release);
+        // Release: whoever finds this owner in a word that this thread wrote from here on, by whatever ordering, finds its row
+        // live. Pairs with the fence of who looks after an owner (`beside::look` in sync).
+        fence(Ordering::Release);
         self.enlisted = enlisted;
         self.owner = Owner::new(self.owner.row(), generation);
     }

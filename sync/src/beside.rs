@@ -10,7 +10,7 @@
 
 use crate::Deadline;
 use ringway_shm::primitive::kernel::{self, SLEEP_WORDS_MAX, Wake};
-use ringway_shm::primitive::{AtomicU32, Ordering};
+use ringway_shm::primitive::{AtomicU32, Ordering, fence};
 use ringway_shm::{LifeWord, Owner, Region, Standing, SystemError};
 use std::time::Duration;
 
@@ -33,6 +33,9 @@ pub(crate) enum Holder<'a> {
 
 /// How it stands with whoever holds something. No system call as long as its life word says that it lives.
 pub(crate) fn look<'a>(region: &'a Region, owner: Owner) -> Result<Holder<'a>, SystemError> {
+    // Acquire: the word that names the owner may have been read without; with this its row is that of its time, or a later one.
+    // Pairs with the fence in `Participant::claim`, and with the Releases of those who write owners for other threads.
+    fence(Ordering::Acquire);
     if let Some(life) = region.life(owner) {
         if life.alive != 0 {
             return Ok(Holder::Alive(Some(life)));

@@ -292,3 +292,18 @@ pub(crate) fn has_one_core() -> bool {
     static ONE_CORE: OnceLock<bool> = OnceLock::new();
     *ONE_CORE.get_or_init(|| kernel::cores() == 1)
 }
+
+/// How many looks at something that is taken are worth it before a sleep, `most` or none.
+pub(crate) fn looks(most: u32) -> u32 {
+    if has_one_core() { 0 } else { unless_explored(most) }
+}
+
+/// So many, or none where hooks bring the kernel: nothing changes there between two looks but by a step of somebody's, so that
+/// the first shows what all would.
+pub(crate) fn unless_explored(most: u32) -> u32 {
+    #[cfg(feature = "model")]
+    if ringway_shm::primitive::model::has_kernel() {
+        return 0;
+    }
+    most
+}

@@ -184,9 +184,10 @@ impl<const N: usize> Permits<N> {
         let taken = numbers.find(|&number| {
             let cell = &cells[number];
             // Relaxed: whoever takes it does so with Acquire: what the last holder did is there. Pairs with the Release in
-            // `Permit::drop`.
+            // `Permit::drop`. Release: our row is live for whoever finds us, though another thread has claimed it. Pairs with the
+            // fence in `beside::look`.
             cell.load(Ordering::Relaxed) == 0
-                && cell.compare_exchange(0, me.to_bits(), Ordering::Acquire, Ordering::Relaxed).is_ok()
+                && cell.compare_exchange(0, me.to_bits(), Ordering::AcqRel, Ordering::Relaxed).is_ok()
         });
         taken.map(|number| self.permit(number))
     }
@@ -211,8 +212,8 @@ impl<const N: usize> Permits<N> {
                 Holder::Dying => is_dying = true,
                 Holder::Gone => {
                     // Acquire: what the dead one did is there, which was found gone by the Acquires of `Region::standing`, or by the
-                    // kernel's lock.
-                    if cell.compare_exchange(found, me, Ordering::Acquire, Ordering::Relaxed).is_ok() {
+                    // kernel's lock. Release: as in `take`.
+                    if cell.compare_exchange(found, me, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
                         if found != 0 {
                             self.place.line().reclaimed.fetch_add(1, Ordering::Relaxed);
                         }
@@ -228,7 +229,7 @@ impl<const N: usize> Permits<N> {
     #[inline(never)]
     fn wait(&self, deadline: Deadline) -> Result<Permit<N>, AcquireError> {
         let line = self.place.line();
-        let mut spins = if pace::has_one_core() { SPINS } else { 0 };
+        let mut rounds = pace::looks(SPINS);
         let mut dying = Dying::default();
         let mut was_tick = false;
         loop {
@@ -249,8 +250,8 @@ impl<const N: usize> Permits<N> {
                 dying.pause(&line.gate, ticket, deadline);
                 continue;
             }
-            if spins < SPINS {
-                spins += 1;
+            if rounds > 0 {
+                rounds -= 1;
                 spin_hint();
                 continue;
             }

@@ -333,7 +333,7 @@ fn wait(place: &Place<SemaphoreLine>, deadline: Deadline) -> Result<(), AcquireE
     if place.region().is_known_forked() {
         return Err(AcquireError::Forked);
     }
-    let mut spins = if pace::has_one_core() { SPINS } else { 0 };
+    let mut looks = pace::looks(SPINS);
     // The bit, once we have slept: others may sleep as well.
     let mut kept = 0;
     let mut was_tick = false;
@@ -344,8 +344,8 @@ fn wait(place: &Place<SemaphoreLine>, deadline: Deadline) -> Result<(), AcquireE
             }
             return Ok(());
         }
-        if spins < SPINS && kept == 0 {
-            spins += 1;
+        if looks > 0 && kept == 0 {
+            looks -= 1;
             spin_hint();
             continue;
         }

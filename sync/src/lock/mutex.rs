@@ -376,7 +376,7 @@ pub(super) fn take_over(word: &AtomicU64, found: u64, me: u64, kept: u64) -> Res
 fn acquire(place: &Place<LockLine>, me: u64, deadline: Deadline) -> Result<Taken, Refused> {
     let (line, region) = (place.line(), place.region());
     let word = &line.word;
-    let mut spins = if pace::has_one_core() { SPINS } else { 0 };
+    let mut looks = pace::looks(SPINS);
     let mut began = None;
     // WAITERS, once we have slept: others may sleep as well.
     let mut kept = 0;
@@ -421,8 +421,8 @@ fn acquire(place: &Place<LockLine>, me: u64, deadline: Deadline) -> Result<Taken
                 Holder::Alive(beside) => life = beside,
             },
         }
-        if spins < SPINS && kept == 0 && found & WAITERS == 0 {
-            spins += 1;
+        if looks > 0 && kept == 0 && found & WAITERS == 0 {
+            looks -= 1;
             spin_hint();
             found = word.load(Ordering::Relaxed);
             continue;

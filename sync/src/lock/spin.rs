@@ -29,7 +29,7 @@ use crate::error::{LockError, Refused};
 use crate::layout::{BEHIND, LockLine};
 use crate::place::{Place, Plain, Spot, cell_len};
 use crate::shared::{Shared, by_name};
-use crate::{Deadline, OpenError};
+use crate::{Deadline, OpenError, pace};
 use core::fmt;
 use core::marker::PhantomData;
 use core::ptr::NonNull;
@@ -262,7 +262,8 @@ impl<T: Plain, A: Access> Release for SpinLock<T, A> {
 #[inline(never)]
 fn acquire(place: &Place<LockLine>, me: u64, deadline: Option<Deadline>) -> Result<Taken, Refused> {
     let word = &place.line().word;
-    let (mut looks, mut yields, mut length) = (0, 0, SLEEP);
+    let looks_max = pace::unless_explored(LOOKS);
+    let (mut looks, mut yields, mut length) = (0, pace::unless_explored(YIELDS), SLEEP);
     let mut dying = Dying::default();
     loop {
         // Relaxed: whoever takes the lock by what was found does so with Acquire.
@@ -278,7 +279,7 @@ fn acquire(place: &Place<LockLine>, me: u64, deadline: Option<Deadline>) -> Resu
         if holder(found) == me {
             return Err(Refused::Deadlock);
         }
-        if looks < LOOKS && deadline.is_some() {
+        if looks < looks_max && deadline.is_some() {
             looks += 1;
             spin_hint();
             continue;
@@ -297,15 +298,15 @@ fn acquire(place: &Place<LockLine>, me: u64, deadline: Option<Deadline>) -> Resu
         }
         match state {
             Holder::Dying => dying.pause(word.low_half(), found as u32, deadline),
-            _ if yields < YIELDS => {
-                yields += 1;
+            _ if yields > 0 => {
+                yields -= 1;
                 yield_core();
             }
             Holder::Alive(life) => {
                 doze(life, length, deadline);
                 length = (length * 2).min(SLEEP_MAX);
                 // One sleep, one look.
-                looks = LOOKS;
+                looks = looks_max;
                 if length == SLEEP_MAX {
                     // A long wait: the kernel may have marked nobody.
                     place.region().look_closely(owner)?;
