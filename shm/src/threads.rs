@@ -64,7 +64,7 @@ thread_local! {
 #[derive(Debug, Default)]
 pub struct ThreadRows {
     owners: [(u64, Option<Owner>); REMEMBERED],
-    rows: Vec<(Weak<Region>, Rc<Participant>)>,
+    rows: Rows,
 }
 
 #[cfg(feature = "model")]
@@ -74,7 +74,8 @@ impl ThreadRows {
         OWNERS.with(|owners| {
             owners.iter().zip(&mut self.owners).for_each(|(cell, kept)| *kept = cell.replace(*kept));
         });
-        ROWS.with(|rows| core::mem::swap(&mut *rows.borrow_mut(), &mut self.rows));
+        // A thread that ends has no virtual threads any more.
+        let _ = with_rows(|rows| core::mem::swap(&mut *rows.borrow_mut(), &mut self.rows));
     }
 }
 

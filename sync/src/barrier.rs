@@ -57,7 +57,8 @@ const SEAT_AT: u32 = 3;
 const PHASE_AT: u32 = 8;
 const ARRIVED_AT: u32 = 32;
 
-/// A seat: its owner, and in bits 16 to 31, which are zero in an owner, the lower bits of the phase with which the barrier had begun.
+/// A seat: its owner, and in bits 16 to 31, which are zero in an owner, the lowest bits of the phase with which the barrier had
+/// begun.
 const BEGUN_AT: u32 = 16;
 
 /// [`BarrierLine::expected`]: how many parties, and whether the dead are dropped.
@@ -177,8 +178,8 @@ impl Barrier {
         // Each round is a step of this call, or of somebody else's.
         loop {
             // Acquire, both: of what was begun anew everything is there. Pairs with the Releases in `begin_anew`.
-            let word = line.word.load(Ordering::Acquire);
             let dropped = line.dropped.load(Ordering::Acquire);
+            let word = line.word.load(Ordering::Acquire);
             if word & BROKEN == 0 {
                 match self.take_seat(rules, dropped) {
                     Seat::Taken { seat, mine } => {
@@ -194,12 +195,17 @@ impl Barrier {
             // Pairs with the fence in `take_seat`: of one that takes a seat and one that has found the barrier broken and looks for
             // parties, one sees the other.
             fence(Ordering::SeqCst);
-            if self.has_somebody(dropped)? {
+            if self.has_somebody(rules, dropped)? {
                 return Err(if word & BROKEN == 0 {
                     JoinError::Full { parties }
                 } else {
                     self.told(word).into()
                 });
+            }
+            // Relaxed: of whoever was seen to be gone, and of the word, all that came before is there. If it is still the same, the
+            // word that was read between was that of this beginning, and so were the seats.
+            if line.dropped.load(Ordering::Relaxed) != dropped {
+                continue;
             }
             // Nobody is in it any more.
             if word & BROKEN == 0 {
@@ -207,7 +213,7 @@ impl Barrier {
                 let order = Ordering::Relaxed;
                 let _ = line.word.compare_exchange(word, broken(word, 0, LEFT), order, order);
             } else {
-                self.begin_anew(word, dropped);
+                self.begin_anew(rules, word, dropped);
             }
         }
     }
@@ -267,10 +273,14 @@ impl Barrier {
         let mine = self.participant.owner().to_bits() | begun(dropped) << BEGUN_AT;
         for seat in seats_in(rules.all & !(dropped as u32)) {
             let cell = &self.seats()[seat as usize];
-            // Relaxed: the change is of what was found.
-            let found = cell.load(Ordering::Relaxed);
+            // Acquire: of one that sits there since a later beginning, that beginning is there. Pairs with the AcqRel below.
+            let found = cell.load(Ordering::Acquire);
             if sitting(found, dropped).is_some() {
                 continue;
+            }
+            // Relaxed: as above.
+            if found != 0 && line.dropped.load(Ordering::Relaxed) >> ARRIVED_AT != dropped >> ARRIVED_AT {
+                return Seat::Late;
             }
             // AcqRel: what its last party did is there, and ours is for those who find us. Pairs with itself.
             if cell.compare_exchange(found, mine, Ordering::AcqRel, Ordering::Relaxed).is_err() {
@@ -280,7 +290,9 @@ impl Barrier {
             fence(Ordering::SeqCst);
             // Acquire: if this is the word of a new beginning, so is what is looked at next.
             let is_broken = line.word.load(Ordering::Acquire) & BROKEN != 0;
-            if is_broken || begun(line.dropped.load(Ordering::Relaxed)) != begun(dropped) {
+            let now = line.dropped.load(Ordering::Relaxed);
+            // (A seat that was dropped is emptied after that.)
+            if is_broken || now >> ARRIVED_AT != dropped >> ARRIVED_AT || now & 1 << seat != 0 {
                 let _ = cell.compare_exchange(mine, 0, Ordering::Relaxed, Ordering::Relaxed);
                 return Seat::Late;
             }
@@ -290,10 +302,11 @@ impl Barrier {
     }
 
     /// Is there a party that is not gone?
-    fn has_somebody(&self, dropped: u64) -> Result<bool, SystemError> {
-        for cell in self.seats() {
-            // Acquire: pairs with the AqcRel of who took it.
-            let Some(owner) = sitting(cell.load(Ordering::Acquire), dropped) else { continue };
+    fn has_somebody(&self, rules: Rules, dropped: u64) -> Result<bool, SystemError> {
+        for seat in seats_in(rules.all) {
+            // Acquire: pairs with the AcqRel of who took it.
+            let cell = self.seats()[seat as usize].load(Ordering::Acquire);
+            let Some(owner) = sitting(cell, dropped) else { continue };
             if !matches!(beside::look(self.region(), owner)?, Holder::Gone) {
                 return Ok(true);
             }
@@ -301,25 +314,29 @@ impl Barrier {
         Ok(false)
     }
 
-    /// Begins a barrier anew that is broken, and in which nobody is any more. Another one may be at it as well: each change is
-    /// of exactly what was found, and what was found is of one beginning.
-    fn begin_anew(&self, word: u64, dropped: u64) {
+    /// Begins a barrier anew that is broken, and in which nobody is any more: with the phase behind the broken one. Another one may
+    /// be at it as well: each change is of exactly what was found, and what was found is of one beginning, or is what another one
+    /// has begun, and only the word is left to be changed.
+    fn begin_anew(&self, rules: Rules, word: u64, dropped: u64) {
         let line = self.place.line();
-        // The phase that is to come, and not a count: whoever finds that others have come as far as to the last step takes that one
-        // alone. Behind it, the others are of a barrier that is whole, and would rob those who have joined since of their seats.
-        let next = u64::from(phase(after(word))) << ARRIVED_AT;
-        // AcqRel, both: what is done above is there for whoever finds the barrier whole. Pairs with the Acquires in `join`.
-        if dropped >> ARRIVED_AT != next >> ARRIVED_AT {
-            for cell in self.seats() {
+        let whole = after(word);
+        let next = u64::from(phase(whole)) << ARRIVED_AT;
+        if dropped != next {
+            for seat in seats_in(rules.all) {
+                let cell = &self.seats()[seat as usize];
                 // Relaxed, all: of those who are gone there is nothing to be handed on.
                 let found = cell.load(Ordering::Relaxed);
                 if sitting(found, dropped).is_some() {
                     let _ = cell.compare_exchange(found, 0, Ordering::Relaxed, Ordering::Relaxed);
                 }
             }
-            let _ = line.dropped.compare_exchange(dropped, next, Ordering::AcqRel, Ordering::Relaxed);
+            // AcqRel, as below: what is done above is there for whoever finds the barrier whole. Pairs with the Acquires in `join`.
+            match line.dropped.compare_exchange(dropped, next, Ordering::AcqRel, Ordering::Relaxed) {
+                Err(found) if found != next => return,
+                _ => {}
+            }
         }
-        let _ = line.word.compare_exchange(word, after(word), Ordering::AcqRel, Ordering::Relaxed);
+        let _ = line.word.compare_exchange(word, whole, Ordering::AcqRel, Ordering::Relaxed);
     }
 
     /// Has those who sleep look again: something has changed beside the word.
@@ -439,7 +456,7 @@ fn seats_in(mask: u32) -> impl Iterator<Item = u32> {
     (0..PARTIES_MAX).filter(move |seat| mask & 1 << seat != 0)
 }
 
-/// The phase with which the barrier has begun, as far as a seat remembers it.
+/// The phase with which the barrier began, as far as a seat remembers it.
 fn begun(dropped: u64) -> u64 {
     dropped >> ARRIVED_AT & 0xffff
 }
@@ -749,8 +766,8 @@ impl Party {
         let was_tick = missing.company.sleep(line.word.low_half(), low, wait.deadline());
         if was_tick {
             // A long wait: the kernel may have marked nobody.
-            for cell in self.barrier.seats() {
-                if let Some(owner) = owner_in(cell.load(Ordering::Relaxed)) {
+            for seat in seats_in(self.rules.all) {
+                if let Some(owner) = owner_in(self.barrier.seats()[seat as usize].load(Ordering::Relaxed)) {
                     self.barrier.region().look_closely(owner)?;
                 }
             }
@@ -786,6 +803,12 @@ impl Party {
                 Holder::Dying => missing.is_dying = true,
                 Holder::Gone => {
                     missing.is_settled = true;
+                    // Of who is gone all is there: whether it has said that it will not come, or got up. Relaxed, both: by the
+                    // Acquires of `Region::standing`.
+                    let is_there = barrier.seats()[seat as usize].load(Ordering::Relaxed) == cell;
+                    if !is_there || line.dropped.load(Ordering::Relaxed) != dropped {
+                        return Ok(missing);
+                    }
                     if rules.drops {
                         barrier.drop_seat(seat, rules);
                     } else {

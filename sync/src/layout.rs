@@ -80,7 +80,7 @@ pub struct BarrierLine {
     /// Upper half: the seats that have arrived in this phase. Lower half: bit 0 somebody may sleep; bit 1 broken; bit 2 why, 0 its
     /// party died, 1 it left; bits 3 to 7 by which seat; bits 8 to 31 the phase, which wraps.
     pub word: AtomicU64,
-    /// Upper half: the phase with which the barrier was last begun anew. Lower half: the seats that are not waited for any more.
+    /// Upper half: the phase with which the barrier began, or was begun anew. Lower half: the seats that are not waited for any more.
     pub dropped: AtomicU64,
     /// How many parties it is for, 0 if nobody has said, and bit 8: the dead are dropped. Written once.
     pub expected: AtomicU32,
