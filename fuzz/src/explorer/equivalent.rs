@@ -29,7 +29,29 @@ pub const EQUIVALENT: &[Equivalent] = &[
         change: "fence AcqRel instead of fence SeqCst",
         reason: UNFENCED_REASON,
     },
+    Equivalent {
+        file: "sync/src/lock/mutex.rs",
+        fragment: "word.compare_exchange(found, new, Ordering::Acquire, Ordering::Relaxed)?;",
+        change: "compare-exchange Relaxed/Relaxed instead of compare-exchange Acquire/Relaxed",
+        reason: "the dead holder had taken the lock by Acquire, and all that it knew is learned by `Region::standing`, which found it gone",
+    },
+    Equivalent {
+        file: "sync/src/permits.rs",
+        fragment: "cell.compare_exchange(0, me.to_bits(), Ordering::AcqRel, Ordering::Relaxed)",
+        change: ACQUIRE_ONLY,
+        reason: ACQUIRE_ONLY_REASON,
+    },
+    Equivalent {
+        file: "sync/src/permits.rs",
+        fragment: "cell.compare_exchange(found, me, Ordering::AcqRel, Ordering::Relaxed)",
+        change: ACQUIRE_ONLY,
+        reason: ACQUIRE_ONLY_REASON,
+    },
 ];
+
+const ACQUIRE_ONLY: &str = "compare-exchange Acquire/Relaxed instead of compare-exchange AcqRel/Relaxed";
+const ACQUIRE_ONLY_REASON: &str = "of the thread that claimed the row the fence in `Participant::claim` does the same, and a virtual \
+     process has one thread: the Release is for the others of its process";
 
 /// The second fence of a sleeper whose heavy fence was refused. The line before it says so.
 const UNFENCED: &str = "fence(Ordering::SeqCst); // for this sleep alone";

@@ -7,6 +7,7 @@ pub mod lifecycle;
 pub mod participants;
 pub mod planted;
 pub mod rings;
+pub mod sync;
 
 use crate::explorer::scenario::Scenario;
 use crate::explorer::world::Bounds;
@@ -22,7 +23,7 @@ pub struct Entry {
     pub about: &'static str,
     /// The bounds of long searches by chance.
     pub wide: Bounds,
-    /// Is it explored only if it is named? Something is wrong with it on purpose.
+    /// Is it explored only if it is named? Something is wrong with it on purpose, or it takes long.
     pub is_on_demand: bool,
 }
 
@@ -67,6 +68,7 @@ impl Entry {
 /// Every scenario of Ringway's.
 #[must_use]
 pub fn all() -> Vec<Entry> {
-    let files = [lifecycle::all(), participants::all(), eventcount::all(), rings::all(), bytes::all()];
-    files.into_iter().flatten().collect()
+    let shm = [lifecycle::all(), participants::all()];
+    let files = shm.into_iter().chain([eventcount::all(), sync::all(), rings::all(), bytes::all()]);
+    files.flatten().collect()
 }
