@@ -271,7 +271,7 @@ fn the_words_of_a_barrier_are_these_after_each_step() {
     let _one = barrier.join().unwrap();
     assert_eq!(
         now(),
-        [(0, 2 << 8), (8, 1 << 32), expected, (0x40, ME | 1 << 16)],
+        [(0, 2 << 8), (8, 2 << 32), expected, (0x40, ME | 2 << 16)],
         "begun anew, which the seat remembers"
     );
 }

@@ -249,7 +249,7 @@ fn a_barrier_says_who_broke_it_and_begins_anew_when_all_have_left() {
     let Err(BarrierError::Broken(broken)) = waiter.wait_timeout(DEADLINE) else { panic!("not broken") };
     assert_eq!((broken.seat, broken.died, broken.who.is_some()), (theirs, true, true));
     // It stays so, for all.
-    assert_eq!(waiter.arrive(), Ok(()), "it has arrived, which is all that this says");
+    assert_eq!(waiter.arrive(), Err(BarrierError::Broken(broken)));
     assert_eq!(waiter.try_wait(), Err(BarrierError::Broken(broken)));
     assert_eq!(scene.handle.join().err(), Some(JoinError::Broken(broken)));
     drop(waiter);
