@@ -63,6 +63,12 @@ const SPINS: u32 = 32;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Permits<const N: usize> {
+    shared: Arc<Held>,
+}
+
+/// What the handle and its permits share.
+#[derive(Debug)]
+struct Held {
     place: Place<GateLine>,
     participant: Arc<Participant>,
 }
@@ -76,7 +82,7 @@ impl<const N: usize> Shared for Permits<N> {
 
     fn at(spot: Spot) -> Result<Self, OpenError> {
         let participant = spot.region().participant()?;
-        Ok(Self { place: Place::new(spot)?, participant })
+        Ok(Self { shared: Arc::new(Held { place: Place::new(spot)?, participant }) })
     }
 }
 
@@ -146,24 +152,24 @@ impl<const N: usize> Permits<N> {
     #[must_use]
     pub fn reclaimed(&self) -> u32 {
         // Relaxed: for people.
-        self.place.line().reclaimed.load(Ordering::Relaxed)
+        self.shared.place.line().reclaimed.load(Ordering::Relaxed)
     }
 
     /// As [`Mutex::repaired`](crate::Mutex::repaired).
     #[must_use]
     pub fn repaired(&self) -> u32 {
         // Relaxed: for people.
-        self.place.line().repaired.load(Ordering::Relaxed)
+        self.shared.place.line().repaired.load(Ordering::Relaxed)
     }
 
     /// The region they lie in.
     #[must_use]
     pub fn region(&self) -> &Arc<Region> {
-        self.place.region()
+        self.shared.place.region()
     }
 
     fn cells(&self) -> &[AtomicU64] {
-        self.place.cells(N)
+        self.shared.place.cells(N)
     }
 
     fn is_here(&self) -> Result<(), AcquireError> {
@@ -177,7 +183,7 @@ impl<const N: usize> Permits<N> {
 
     /// Takes a free permit, first where this process's row says: others begin elsewhere.
     fn take(&self) -> Option<Permit<N>> {
-        let me = self.participant.owner();
+        let me = self.shared.participant.owner();
         let first = me.row() as usize % N;
         let cells = self.cells();
         let mut numbers = (first..N).chain(0..first);
@@ -197,7 +203,7 @@ impl<const N: usize> Permits<N> {
         &'a self,
         company: &mut Company<'a>,
     ) -> Result<(Option<Permit<N>>, bool), SystemError> {
-        let me = self.participant.owner().to_bits();
+        let me = self.shared.participant.owner().to_bits();
         let mut is_dying = false;
         for (number, cell) in self.cells().iter().enumerate() {
             // Relaxed: as in `take`.
@@ -215,7 +221,7 @@ impl<const N: usize> Permits<N> {
                     // kernel's lock. Release: as in `take`.
                     if cell.compare_exchange(found, me, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
                         if found != 0 {
-                            self.place.line().reclaimed.fetch_add(1, Ordering::Relaxed);
+                            self.shared.place.line().reclaimed.fetch_add(1, Ordering::Relaxed);
                         }
                         return Ok((Some(self.permit(number)), false));
                     }
@@ -228,7 +234,7 @@ impl<const N: usize> Permits<N> {
     #[cold]
     #[inline(never)]
     fn wait(&self, deadline: Deadline) -> Result<Permit<N>, AcquireError> {
-        let line = self.place.line();
+        let line = self.shared.place.line();
         let mut rounds = pace::looks(SPINS);
         let mut dying = Dying::default();
         let mut was_tick = false;
@@ -284,12 +290,12 @@ impl<const N: usize> Permit<N> {
 
 impl<const N: usize> Drop for Permit<N> {
     fn drop(&mut self) {
-        let me = self.permits.participant.owner().to_bits();
+        let me = self.permits.shared.participant.owner().to_bits();
         let cell = &self.permits.cells()[self.number];
         // Release: what was done with the permit is there for its next holder. Pairs with the Acquires that take it. In a forked
         // child it is not there, and neither is anybody to wake.
         if cell.compare_exchange(me, 0, Ordering::Release, Ordering::Relaxed).is_ok() {
-            gate::open(&self.permits.place.line().gate);
+            gate::open(&self.permits.shared.place.line().gate);
         }
     }
 }
