@@ -8,6 +8,7 @@ use crate::scene::{SHORT, Scene};
 use ringway_shm::ParticipateError;
 use ringway_sync::{Guard, Held, LockError, Mutex, Setup, SpinLock};
 use std::cell::RefCell;
+use std::ptr;
 use std::sync::Mutex as Mutex_;
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
@@ -87,15 +88,21 @@ fn a_guard_in_a_thread_local_holds_until_that_is_destroyed() {
 
 /// What a lock is asked for when everything of the thread is gone: in the last round of the destructors of keys, by one that was
 /// made after the library's.
-static ASKED: Mutex_<Option<(&'static Mutex<u64>, libc::pthread_key_t, Sender<bool>)>> = Mutex_::new(None);
+static ASKED: Mutex_<Option<Asked>> = Mutex_::new(None);
+
+struct Asked {
+    lock: &'static Mutex<u64>,
+    key: libc::pthread_key_t,
+    say: Sender<bool>,
+}
 
 extern "C" fn ask_last(rounds: *mut libc::c_void) {
     let rounds = rounds as usize;
     let asked = ASKED.lock().unwrap();
-    let (lock, key, say) = asked.as_ref().unwrap();
+    let Asked { lock, key, say } = asked.as_ref().unwrap();
     if rounds < 4 {
         // SAFETY: a key of ours; the value is a number.
-        unsafe { libc::pthread_setspecific(*key, (rounds + 1) as *const libc::c_void) };
+        unsafe { libc::pthread_setspecific(*key, ptr::without_provenance(rounds + 1)) };
     } else {
         let answer = lock.try_lock();
         say.send(matches!(answer, Err(LockError::Participate(ParticipateError::ThreadEnds)))).unwrap();
@@ -111,9 +118,9 @@ fn a_thread_that_has_given_its_rows_back_gets_no_lock_and_leaves_none() {
         let mut key = 0;
         // SAFETY: fills what it is given.
         assert_eq!(unsafe { libc::pthread_key_create(&raw mut key, Some(ask_last)) }, 0);
-        *ASKED.lock().unwrap() = Some((mutex, key, say));
+        *ASKED.lock().unwrap() = Some(Asked { lock: mutex, key, say });
         // SAFETY: the key made above; the value is a number.
-        unsafe { libc::pthread_setspecific(key, 1 as *const libc::c_void) };
+        unsafe { libc::pthread_setspecific(key, ptr::without_provenance(1)) };
     })
     .join()
     .unwrap();
