@@ -54,6 +54,7 @@ impl<T: Plain> Shared for Data<T> {
         if spot.region().is_read_only() {
             return Err(OpenError::ReadOnly);
         }
+        spot.assert_holds::<Self>();
         Ok(Self { spot, value: PhantomData })
     }
 }
@@ -92,7 +93,7 @@ impl<T: Plain> Data<T> {
     fn words(&self) -> &[AtomicU64] {
         let count = size_of::<T>().div_ceil(8);
         debug_assert!(count * 8 <= Self::LEN);
-        // SAFETY: the words of the spot, which begins at a line and has `LEN` bytes, whole lines; mapped while the region lives;
+        // SAFETY: the words of the spot, which begins at a line and has `LEN` bytes (`at`), whole lines; mapped while the region lives;
         // nobody accesses them otherwise.
         unsafe { core::slice::from_raw_parts(self.spot.start().as_ptr().cast(), count) }
     }

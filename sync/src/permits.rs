@@ -82,7 +82,7 @@ impl<const N: usize> Shared for Permits<N> {
 
     fn at(spot: Spot) -> Result<Self, OpenError> {
         let participant = spot.region().participant()?;
-        Ok(Self { shared: Arc::new(Held { place: Place::new(spot)?, participant }) })
+        Ok(Self { shared: Arc::new(Held { place: Place::new::<Self>(spot)?, participant }) })
     }
 }
 

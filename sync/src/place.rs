@@ -92,6 +92,11 @@ impl Spot {
         Self { region: Arc::clone(&self.region), start, len: S::LEN }
     }
 
+    /// Whoever lays out a type of its own may hand on a spot that is another's: it has to be as long as what is to lie there.
+    pub(crate) fn assert_holds<S: Shared>(&self) {
+        assert!(S::LEN <= self.len, "{} bytes in {}", S::LEN, self.len);
+    }
+
     pub(crate) fn region(&self) -> &Arc<Region> {
         &self.region
     }
@@ -115,9 +120,10 @@ impl<L> Clone for Place<L> {
 }
 
 impl<L: Line> Place<L> {
-    /// Refuses a region that cannot be written.
-    pub(crate) fn new(spot: Spot) -> Result<Self, OpenError> {
-        assert!(size_of::<L>() <= spot.len, "a type says how many bytes it takes");
+    /// The place of an `S`. Refuses a region that cannot be written.
+    pub(crate) fn new<S: Shared>(spot: Spot) -> Result<Self, OpenError> {
+        const { assert!(size_of::<L>() <= S::LEN) };
+        spot.assert_holds::<S>();
         if spot.region.is_read_only() {
             return Err(OpenError::ReadOnly);
         }
@@ -131,7 +137,7 @@ impl<L: Line> Place<L> {
 
     #[inline(always)]
     pub(crate) fn line(&self) -> &L {
-        // SAFETY: aligned to a line, as long as `new` asserted, mapped while the region lives, and of atomic words alone (`Line`).
+        // SAFETY: aligned to a line, as long as `new` asserted (`LEN`), mapped while the region lives, and of atomic words alone (`Line`).
         unsafe { self.spot.start.cast::<L>().as_ref() }
     }
 
@@ -139,7 +145,7 @@ impl<L: Line> Place<L> {
     #[inline(always)]
     pub(crate) fn behind<T>(&self) -> NonNull<T> {
         debug_assert!(size_of::<L>() + size_of::<T>() <= self.spot.len);
-        // SAFETY: within the spot.
+        // SAFETY: within the spot, which is as long as what the type says (`new`).
         unsafe { self.spot.start.add(size_of::<L>()) }.cast()
     }
 

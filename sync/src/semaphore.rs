@@ -106,7 +106,7 @@ macro_rules! shared {
             const FINGERPRINT: u128 = Hash::new().bytes($text).finish();
 
             fn at(spot: Spot) -> Result<Self, OpenError> {
-                Ok(Self { place: Place::new(spot)? })
+                Ok(Self { place: Place::new::<Self>(spot)? })
             }
         }
 

@@ -66,6 +66,10 @@ pub trait Shared: Sized {
     /// # Errors
     ///
     /// [`OpenError::ReadOnly`], and [`OpenError::Participate`] of what needs a row from the beginning.
+    ///
+    /// # Panics
+    ///
+    /// Of what lies there already: when the part is shorter than [`LEN`](Self::LEN), as it can be of a layout written by hand.
     fn at(spot: Spot) -> Result<Self, OpenError>;
 
     /// Creates a region of this and nothing else, under a name that must be free.

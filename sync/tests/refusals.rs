@@ -229,6 +229,34 @@ fn what_is_of_a_longer_plan_is_not_had_from_a_shorter_one() {
     let _ = Space::anonymous(&short, &Setup::new()).unwrap().get(&beyond);
 }
 
+/// A layout written by hand, which is too short for the `S` in it.
+struct TooShort<S>(S);
+
+impl<S: Shared> Shared for TooShort<S> {
+    const LEN: usize = 128;
+    const FINGERPRINT: u128 = S::FINGERPRINT;
+
+    fn at(spot: ringway_sync::Spot) -> Result<Self, OpenError> {
+        Ok(Self(S::at(spot)?))
+    }
+}
+
+#[test]
+fn nothing_lies_in_a_part_that_is_shorter_than_it() {
+    fn panics<S: Shared>() {
+        let made =
+            std::panic::catch_unwind(|| Setup::new().anonymous::<TooShort<S>>().map(|made| drop(made.0)));
+        assert!(made.is_err(), "{} bytes in 128", S::LEN);
+    }
+    panics::<Mutex<[u8; 65]>>();
+    panics::<SpinLock<[u8; 4096]>>();
+    panics::<Data<[u8; 129]>>();
+    panics::<Permits<9>>();
+    panics::<Barrier>();
+    panics::<[Semaphore; 2]>();
+    assert!(Setup::new().anonymous::<TooShort<Mutex<[u8; 64]>>>().is_ok());
+}
+
 #[test]
 fn a_region_of_another_kind_is_refused() {
     let region = Arc::new(Region::anonymous(&Blueprint::new(1, 1)).unwrap());

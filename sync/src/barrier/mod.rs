@@ -96,7 +96,7 @@ impl Shared for Barrier {
 
     fn at(spot: Spot) -> Result<Self, OpenError> {
         let participant = spot.region().participant()?;
-        Ok(Self { place: Place::new(spot)?, participant })
+        Ok(Self { place: Place::new::<Self>(spot)?, participant })
     }
 }
 

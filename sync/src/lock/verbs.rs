@@ -51,7 +51,7 @@ macro_rules! lock {
                 .finish();
 
             fn at(spot: $crate::Spot) -> Result<Self, $crate::OpenError> {
-                let (place, own) = ($crate::place::Place::new(spot)?, <$own>::default());
+                let (place, own) = ($crate::place::Place::new::<Self>(spot)?, <$own>::default());
                 Ok(Self { place, own, poisons: false, guards: core::marker::PhantomData })
             }
         }
