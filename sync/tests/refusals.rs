@@ -202,6 +202,21 @@ fn a_struct_of_other_names_or_another_order_is_another_one() {
 }
 
 #[test]
+fn a_field_that_is_spelt_raw_is_the_same_field() {
+    #[derive(Shared)]
+    struct Raw {
+        r#gen: Mutex<u64>,
+    }
+    // `gen` is a keyword since the edition of 2024 only, so programs of two editions spell it in two ways.
+    let made: Raw = Setup::new().anonymous().unwrap();
+    assert_eq!(
+        Raw::FINGERPRINT,
+        ringway_sync::shared_hash().bytes(b"gen").fingerprint(Mutex::<u64>::FINGERPRINT).finish()
+    );
+    assert_eq!(made.r#gen.lock().unwrap().get(), 0);
+}
+
+#[test]
 fn a_plan_of_other_names_or_another_order_is_another_one() {
     let plan = |names: [&str; 2]| {
         let mut plan = Plan::new();

@@ -7,6 +7,7 @@
 
 use proc_macro::TokenStream;
 use quote::quote;
+use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{Data, DeriveInput, Error, Fields, Path, parse_macro_input, parse_quote};
 
@@ -82,7 +83,8 @@ fn expand(declaration: &DeriveInput) -> Result<proc_macro2::TokenStream, Error> 
         offsets.push(quote! { 0usize #( + <#before as #home::Shared>::LEN )* });
         types.push(&field.ty);
     }
-    let texts: Vec<String> = names.iter().map(|name| name.to_string()).collect();
+    // The `r#` of a keyword is how it is spelt here, not a part of its name.
+    let texts: Vec<String> = names.iter().map(|name| name.unraw().to_string()).collect();
     let name = &declaration.ident;
     let (generics, arguments, bounds) = declaration.generics.split_for_impl();
     Ok(quote! {
