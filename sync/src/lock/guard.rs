@@ -243,7 +243,8 @@ impl<L: Held<Access = InPlace>> Deref for Guard<'_, L> {
     #[inline(always)]
     fn deref(&self) -> &L::Value {
         // SAFETY: aligned, mapped as long as the lock that this borrows or has, and any bytes are a value. Nobody writes it while
-        // the lock is ours: who called `in_place` promised that for other processes, and this one writes through `&mut self`.
+        // the lock is ours: who called `in_place` promised that for other processes, and this one writes through `&mut self`. The
+        // lock is ours until the guard is dropped or its thread has ended, behind which, as was promised, nobody looks.
         unsafe { self.value().as_ref() }
     }
 }

@@ -66,6 +66,8 @@ macro_rules! lock {
             /// * As long as a guard of this handle lives, no process writes what it guards but through a guard: every process that
             ///   can write the region follows this protocol. (With [`get`](crate::Guard::get) and [`set`](crate::Guard::set)
             ///   nothing depends on that but the value.)
+            /// * A guard of this handle that is leaked, and a reference that came out of it, are not used when the thread that took
+            ///   the lock has ended: the next holder has it then.
             ///
             /// # Examples
             ///
