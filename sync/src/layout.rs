@@ -7,7 +7,7 @@
 //!   Semaphore, BinarySemaphore 0x00 SemaphoreLine
 //!   Permits<N>                 0x00 GateLine            0x40 N cells of 8 bytes
 //!   Barrier                    0x00 BarrierLine         0x40 32 seats of 8 bytes
-//!   Plain<T>                   0x00 T
+//!   Data<T>                    0x00 T
 //! ```
 //!
 //! An owner in a word is a row of the region's table and its generation. All-zero is the first state of everything: a

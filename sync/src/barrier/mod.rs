@@ -190,6 +190,7 @@ impl Barrier {
     pub fn region(&self) -> &Arc<Region> {
         self.place.region()
     }
+
     fn seats(&self) -> &[AtomicU64] {
         self.place.cells(PARTIES_MAX as usize)
     }
@@ -197,7 +198,7 @@ impl Barrier {
     /// Has those who sleep look again: something has changed beside the word.
     fn rouse(&self) {
         let word = &self.place.line().word;
-        // Pairs with the fence in `Party::wait_slowly`: either the sleeper's look behind it sees the change, or we see the bit.
+        // Pairs with the fence in `Party::sleep`: either the sleeper's look behind it sees the change, or we see the bit.
         fence(Ordering::SeqCst);
         // Relaxed, both: whoever is woken looks for itself.
         let mut found = word.load(Ordering::Relaxed);
@@ -257,7 +258,7 @@ impl Barrier {
                 Err(now) => found = now,
             }
         }
-        // Pairs with the fence in `Party::arrive`: either the arrival sees this, or we see the arrival.
+        // Pairs with the fence in `Party::arrive_now`: either the arrival sees this, or we see the arrival.
         fence(Ordering::SeqCst);
         self.go_on_if_complete(rules);
         self.rouse();
