@@ -312,6 +312,17 @@ fn a_region_that_cannot_be_written_is_refused() {
 }
 
 #[test]
+fn a_thread_that_has_opened_a_region_twice_is_two_owners() {
+    let first = Mutex::<u64>::create(name("twice").as_str()).unwrap();
+    let second = Mutex::<u64>::open(name("twice").as_str()).unwrap();
+    let guard = first.lock().unwrap();
+    assert!(matches!(first.clone().lock_timeout(LONG), Err(LockError::Deadlock)));
+    assert!(matches!(second.lock_timeout(SHORT), Err(LockError::TimedOut)));
+    drop(guard);
+    assert!(second.lock().is_ok());
+}
+
+#[test]
 fn a_semaphore_that_is_full_is_left_as_it_was() {
     let jobs: Semaphore = Setup::new().anonymous().unwrap();
     let overflow = Err(ReleaseError::Overflow { max: Semaphore::MAX });

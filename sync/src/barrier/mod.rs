@@ -225,7 +225,7 @@ impl Barrier {
     fn change(&self, found: u64, new: u64) -> Result<(), u64> {
         let word = &self.place.line().word;
         // AcqRel: what each party did before it arrived is there for all behind the phase: of each arrival the next one goes on, and
-        // the last begins the phase. Pairs with the Acquires in `Party::wait_until`.
+        // the last begins the phase. Pairs with the Acquire in `Party::look`.
         word.compare_exchange(found, new, Ordering::AcqRel, Ordering::Relaxed)?;
         if found & SLEEPERS != 0 && new & SLEEPERS == 0 {
             kernel::wake(word.low_half());

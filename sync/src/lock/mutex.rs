@@ -18,9 +18,11 @@
 //! whoever has slept sets it again as it takes the lock, or sleeps on: others may be asleep as well.
 //!
 //! **Fairness.** A lock that is free is taken by who comes by: handing it over would cost a change of thread each time. One
-//! who has waited for [`PATIENCE`] sets STARVING; from then on a free lock is taken only by who has slept for it, first come,
-//! first served (Go's mutex has this rule). Whoever takes it then takes STARVING away; those who are still passed over set it
-//! again. A newcomer waits for them, but no longer than [`PATIENCE`] if nobody comes.
+//! who has waited for [`PATIENCE`] and wakes in vain sets STARVING; from then on a free lock is taken only by who has slept for
+//! it, in the order in which they fell asleep. (Go's mutex has a like rule, and puts who starves in front.) Whoever takes it
+//! then takes STARVING away; those who are still passed over set it again when they next wake in vain. A newcomer waits for
+//! them, but no longer than [`PATIENCE`] if nobody comes. One that was woken and has no core yet says nothing, and is passed
+//! over until it runs.
 //!
 //! | killed | leaves |
 //! |---|---|
@@ -44,7 +46,7 @@ use ringway_shm::primitive::{AtomicU64, Ordering, spin_hint};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long somebody who waits may be passed over by those who come later.
+/// How long somebody waits who then has those who come later stand back.
 const PATIENCE: Duration = Duration::from_millis(1);
 
 /// Looks at a lock that is taken, before a sleep. With sleepers there are none: they are next.
@@ -64,7 +66,8 @@ lock! {
     /// ([`mark_consistent`](crate::Guard::mark_consistent)), or leaves that to the next. A panic while holding is an ordinary end, unless
     /// [`poison_on_panic`](Self::poison_on_panic) says otherwise.
     ///
-    /// Of those who wait nobody is passed over for more than a millisecond by those who come later.
+    /// Whoever comes by takes a free lock. For one who has waited for a millisecond and wakes in vain, those who come later stand
+    /// back.
     ///
     /// # Examples
     ///
