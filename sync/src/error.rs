@@ -50,6 +50,23 @@ impl fmt::Display for CreateError {
 impl core::error::Error for CreateError {}
 
 /// Why a lock was not got, or in what state it was.
+///
+/// It stays in its thread, as the guard does that may be in it. Where an error has to be `Send`, as in a
+/// `Box<dyn Error + Send + Sync>`, match it first, or make a text of it.
+///
+/// # Examples
+///
+/// ```
+/// use ringway_sync::{Mutex, Setup};
+///
+/// fn count(total: &Mutex<u64>) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+///     total.lock().map_err(|error| error.to_string())?.update(|n| *n += 1);
+///     Ok(())
+/// }
+/// # let total: Mutex<u64> = Setup::new().anonymous()?;
+/// # count(&total).map_err(|error| error.to_string())?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[non_exhaustive]
 pub enum LockError<L: Held> {
     /// It was got: from a holder that died with it, or left it inconsistent. The guard is within.
@@ -267,7 +284,9 @@ impl fmt::Display for JoinError {
         match self {
             Self::Full { parties } => write!(f, "all {parties} parties of the barrier are there"),
             Self::NotSetUp => f.write_str("nobody has said how many parties the barrier is for"),
-            Self::Expects { parties } => write!(f, "the barrier is set up otherwise: for {parties} parties"),
+            Self::Expects { parties } => {
+                write!(f, "the barrier is for {parties} parties, or treats its dead otherwise")
+            }
             Self::Parties { max } => write!(f, "a barrier is for 1 to {max} parties"),
             Self::Broken(broken) => broken.fmt(f),
             Self::Forked => f.write_str("the region was opened before a fork, by the parent"),
