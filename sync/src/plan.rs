@@ -3,7 +3,7 @@
 //! ```text
 //!   Plan::new() ─ add::<Mutex<u64>>("total") ─▶ Planned      what and where
 //!               └ add::<Permits<4>>("rooms") ─▶ Planned
-//!   Space::create / open / open_or_create(name, &plan)       the region, if it is of just this plan
+//!   Space::create_with / open / open_or_create(name, &plan)  the region, if it is of just this plan
 //!   space.get(&planned) ─▶ Mutex<u64>                        a handle
 //! ```
 
