@@ -9,7 +9,7 @@
 //! ```
 
 use crate::actor::{Actor, Board, Ending};
-use crate::step::tracee::{LIMIT, is_at_futex};
+use crate::step::tracee::{LIMIT, is_at_futex, mark};
 use nix::unistd::Pid;
 use ringway_shm::primitive::Ordering::{Acquire, Relaxed, Release};
 use std::fmt::Display;
@@ -55,6 +55,15 @@ impl Notes {
     /// The operation has answered.
     pub(crate) fn answered(&self, count: u64) {
         self.set(ANSWER, 1 + count);
+    }
+
+    /// A verb between its marks, of which nothing is to be said but that it has answered.
+    pub(crate) fn marked<R>(&self, verb: impl FnOnce() -> R) -> R {
+        mark();
+        let answer = verb();
+        self.answered(0);
+        mark();
+        answer
     }
 
     /// What the operation answered, if it did.

@@ -2,6 +2,7 @@
 
 mod barrier;
 mod locks;
+mod others;
 mod participants;
 mod parties;
 mod permits;

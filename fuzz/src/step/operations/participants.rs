@@ -104,68 +104,62 @@ impl RowStage {
         Owner::from_bits(self.notes.get(OWNER)).ok_or("nobody died".to_owned())
     }
 
-    /// The verb between its marks.
-    fn marked<R>(&self, verb: impl FnOnce() -> R) -> R {
-        mark();
-        let answer = verb();
-        self.notes.answered(0);
-        mark();
-        answer
-    }
-
     fn play(&self) -> Result<(), String> {
         let region = self.region()?;
         let is = |is_right: bool, what: &str| if is_right { Ok(()) } else { Err(what.to_owned()) };
         match self.verb {
             Verb::Participant => {
-                self.marked(|| region.participant()).map_err(text)?;
+                self.notes.marked(|| region.participant()).map_err(text)?;
                 Ok(())
             }
             Verb::ThreadParticipant => {
-                self.marked(|| region.thread_participant()).map_err(text)?;
+                self.notes.marked(|| region.thread_participant()).map_err(text)?;
                 Ok(())
             }
             Verb::LeaveRow => {
                 let row = region.participant().map_err(text)?;
                 self.notes.set(OWNER, row.owner().to_bits());
-                self.marked(|| drop(row));
+                self.notes.marked(|| drop(row));
                 Ok(())
             }
             Verb::Claim => {
                 // A row first, if somebody is to sleep at its life word.
                 let row = if self.watchers > 0 { Some(region.participant().map_err(text)?) } else { None };
-                self.marked(|| region.claim(ROLE)).map_err(text)?;
+                self.notes.marked(|| region.claim(ROLE)).map_err(text)?;
                 drop(row);
                 Ok(())
             }
             Verb::GiveBack => {
                 let claim = region.claim(ROLE).map_err(text)?;
                 self.notes.set(OWNER, claim.owner().to_bits());
-                self.marked(|| drop(claim));
+                self.notes.marked(|| drop(claim));
                 Ok(())
             }
             Verb::Standing => {
                 let dead = self.dead()?;
-                is(self.marked(|| region.standing(dead)) == Ok(Standing::Gone), "a dead one is not gone")
+                is(
+                    self.notes.marked(|| region.standing(dead)) == Ok(Standing::Gone),
+                    "a dead one is not gone",
+                )
             }
             Verb::IsGone => {
                 let dead = self.dead()?;
-                is(self.marked(|| region.is_gone(dead)) == Ok(true), "a dead one is not gone")
+                is(self.notes.marked(|| region.is_gone(dead)) == Ok(true), "a dead one is not gone")
             }
             Verb::Life => {
                 let dead = self.dead()?;
-                is(self.marked(|| region.life(dead)).is_none(), "a dead one has a life word")
+                is(self.notes.marked(|| region.life(dead)).is_none(), "a dead one has a life word")
             }
             Verb::LookClosely => {
                 let dead = self.dead()?;
-                self.marked(|| region.look_closely(dead)).map_err(text)
+                self.notes.marked(|| region.look_closely(dead)).map_err(text)
             }
             Verb::Participants => {
-                let rows = self.marked(|| region.participants()).map_err(text)?;
+                let rows = self.notes.marked(|| region.participants()).map_err(text)?;
                 is(rows.is_empty(), "nobody has a row, and one is there")
             }
             Verb::IsClaimed => {
-                is(self.marked(|| region.is_claimed(ROLE)) == Ok(false), "nobody has the role")
+                is(self.notes.marked(|| region.is_claimed(ROLE)) == Ok(false), "nobody has the role")
             }
         }
     }

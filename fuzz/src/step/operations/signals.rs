@@ -7,7 +7,7 @@
 //!              that released, all of it or nothing. A wake-up is lost with one that was woken, and with nobody else
 //! ```
 
-use super::locks::{Others, WHO};
+use super::others::{LATEST, Others, SHORT, WHO};
 use super::parties::text;
 use crate::actor::Actor;
 use crate::step::scene::Notes;
@@ -100,11 +100,6 @@ signal!(BinarySemaphore, "binary", 1, |semaphore, _| semaphore.release(), |semap
 /// Others that have taken a permit.
 const TAKEN: usize = 1000;
 
-/// A wait in vain.
-const SHORT: Duration = Duration::from_millis(20);
-/// Everybody goes on by then, though the machine may have other things to do.
-const LATEST: Duration = Duration::from_secs(5);
-
 pub(crate) fn all() -> Vec<Operation> {
     [each::<Semaphore>(), each::<BinarySemaphore>()].into_iter().flatten().collect()
 }
@@ -190,21 +185,12 @@ impl<S: Signal> SignalStage<S> {
         if answer == right { Ok(()) } else { Err(format!("the verb: {answer:?}")) }
     }
 
-    /// The others come, and fall asleep one after the other.
     fn others_come(&mut self) -> Result<(), String> {
-        for _ in 0..self.others.count {
-            let mut waiting = self.notes.start(|| {
-                self.open()?.take(Deadline::after(LIMIT)).map_err(text)?;
-                self.notes.add(TAKEN, 1);
-                Ok(())
-            })?;
-            self.notes.until_asleep("one that waits", &waiting)?;
-            if self.others.are_dead {
-                waiting.kill();
-            } else {
-                self.waiting.push(waiting);
-            }
-        }
+        self.waiting = self.others.come(&self.notes, || {
+            self.open()?.take(Deadline::after(LIMIT)).map_err(text)?;
+            self.notes.add(TAKEN, 1);
+            Ok(())
+        })?;
         Ok(())
     }
 
