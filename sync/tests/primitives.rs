@@ -238,7 +238,7 @@ fn no_more_permits_are_out_than_there_are() {
     thread::scope(|scope| {
         for _ in 0..6 {
             scope.spawn(|| {
-                for _ in 0..2_000 {
+                for _ in 0..10_000 {
                     let permit = rooms.try_acquire_for(LONG).unwrap();
                     let number = permit.number();
                     inside.lock().unwrap().update(|inside| inside[number] += 1);
@@ -353,6 +353,7 @@ fn what_was_set_up_is_there_before_the_name() {
     drop(made);
 }
 
+/// A race of a few instructions is rarely met here: the explorer's scenario `barrier-seat` shows it each time.
 #[test]
 fn who_begins_a_barrier_anew_takes_no_seat_from_one_who_has_joined_it() {
     let barrier: Barrier = Setup::new().anonymous().unwrap();
@@ -362,7 +363,7 @@ fn who_begins_a_barrier_anew_takes_no_seat_from_one_who_has_joined_it() {
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
-                for _ in 0..200_000 {
+                for _ in 0..10_000 {
                     if let Ok(party) = barrier.join() {
                         assert_eq!(inside.fetch_add(1, Ordering::AcqRel), 0, "two have the one seat");
                         inside.store(0, Ordering::Release);
