@@ -36,6 +36,20 @@ fn a_kill_and_a_stop_anywhere_in_a_send_and_a_receive_harm_nobody() {
 }
 
 #[test]
+fn a_kill_and_a_stop_anywhere_in_a_verb_of_a_primitive_harm_nobody() {
+    let said = step(&[
+        "mutex: unlock, one waiting",
+        "spinlock: unlock, one waiting",
+        "semaphore: release, two waiting",
+        "permits: release, two waiting",
+        "barrier: arrive, the last, two waiting",
+    ]);
+    assert_eq!((said.status, count(&said, "wrong")), (Some(0), 0), "{said:?}");
+    assert!(count(&said, "operations") == 5 && count(&said, "kills") > 30, "{said:?}");
+    assert!(count(&said, "stops") > 40, "{said:?}");
+}
+
+#[test]
 fn a_kill_of_who_recovers_harms_nobody() {
     let said = step(&["mirrored: try_send", "--only", "recover", "--at", "9"]);
     assert_eq!((said.status, count(&said, "wrong")), (Some(0), 0), "{said:?}");
@@ -69,6 +83,12 @@ fn the_list_has_every_sort_of_operation_and_every_verb_of_a_ring() {
         "slots: try_view, release",
         "lines: send_many_until, waits",
         "lines: await_producer, in vain",
+        "mutex: lock, and the holder dies, two waiting behind",
+        "spinlock: lock_or_repair of the dead",
+        "semaphore: release two, one waiting",
+        "binary: release, it was released",
+        "permits: release, a dead one had waited",
+        "barrier: arrive_and_drop, drops, a seat is free",
     ] {
         assert!(said.out.lines().any(|line| line == part), "no {part:?} in {said:?}");
     }
