@@ -101,19 +101,18 @@ impl<'a> Company<'a> {
     }
 }
 
-/// Sleeps at a word beside one life word, if there is one. True if only the tick ended it.
-pub(crate) fn sleep(word: &AtomicU32, value: u32, beside: Option<LifeWord<'_>>, deadline: Deadline) -> bool {
+/// Sleeps at a word beside one life word, if there is one, until the deadline or a tick.
+pub(crate) fn sleep(word: &AtomicU32, value: u32, beside: Option<LifeWord<'_>>, deadline: Deadline) -> Wake {
     let now = kernel::now();
     let until = |tick| Some(deadline.or_after(now, tick));
-    let slept = match beside {
+    match beside {
         Some(life) => {
             let slept = kernel::sleep_at_either((word, value), (life.word, life.alive), until(TICK));
             wake_others(&life);
             slept.unwrap_or_else(|| kernel::sleep(word, value, until(TICK_ALONE)))
         }
         None => kernel::sleep(word, value, until(TICK_ALONE)),
-    };
-    slept == Wake::TimedOut && !deadline.has_passed()
+    }
 }
 
 /// The kernel wakes one who sleeps at a life word that it marks; the others are ours to wake.

@@ -50,6 +50,14 @@ impl Deadline {
         self.0.map(|moment| moment.saturating_sub(kernel::now()))
     }
 
+    /// The one that comes first.
+    pub(crate) fn min(self, other: Self) -> Self {
+        match (self.0, other.0) {
+            (Some(one), Some(two)) => Self(Some(one.min(two))),
+            (one, two) => Self(one.or(two)),
+        }
+    }
+
     /// Is the moment here, if the clock shows `now`?
     pub(crate) fn has_passed_at(&self, now: Duration) -> bool {
         self.0.is_some_and(|moment| now >= moment)

@@ -18,11 +18,11 @@
 //! whoever has slept sets it again as it takes the lock, or sleeps on: others may be asleep as well.
 //!
 //! **Fairness.** A lock that is free is taken by who comes by: handing it over would cost a change of thread each time. One
-//! who has waited for [`PATIENCE`] and wakes in vain sets STARVING; from then on a free lock is taken only by who has slept for
-//! it, in the order in which they fell asleep. (Go's mutex has a like rule, and puts who starves in front.) Whoever takes it
-//! then takes STARVING away; those who are still passed over set it again when they next wake in vain. A newcomer waits for
-//! them, but no longer than [`PATIENCE`] if nobody comes. One that was woken and has no core yet says nothing, and is passed
-//! over until it runs.
+//! who has waited for [`PATIENCE`], and wakes at that moment if not before, sets STARVING; from then on a free lock is taken
+//! only by who has slept for it, in the order in which they fell asleep, until one who has waited that long has it, and takes
+//! STARVING away. (Go's mutex has a like rule, and puts who starves in front.) Those who are still passed over set it again when
+//! they next wake in vain. A newcomer waits for them, but no longer than [`PATIENCE`] if nobody comes. One that is awake and has
+//! no core says nothing, and is passed over until it runs.
 //!
 //! | killed | leaves |
 //! |---|---|
@@ -41,7 +41,7 @@ use crate::error::Refused;
 use crate::layout::LockLine;
 use crate::place::{Place, Plain};
 use crate::{Deadline, pace};
-use ringway_shm::primitive::kernel;
+use ringway_shm::primitive::kernel::{self, Wake};
 use ringway_shm::primitive::{AtomicU64, Ordering, spin_hint};
 use std::sync::Arc;
 use std::time::Duration;
@@ -66,8 +66,8 @@ lock! {
     /// ([`mark_consistent`](crate::Guard::mark_consistent)), or leaves that to the next. A panic while holding is an ordinary end, unless
     /// [`poison_on_panic`](Self::poison_on_panic) says otherwise.
     ///
-    /// Whoever comes by takes a free lock. For one who has waited for a millisecond and wakes in vain, those who come later stand
-    /// back.
+    /// Whoever comes by takes a free lock. Once one has waited for a millisecond, and has a core to say so, those who come later
+    /// stand back.
     ///
     /// # Examples
     ///
@@ -119,7 +119,9 @@ fn acquire(place: &Place<LockLine>, me: u64, deadline: Deadline) -> Result<Taken
     let (line, region) = (place.line(), place.region());
     let word = &line.word;
     let mut looks = pace::looks(SPINS);
-    let mut began = None;
+    // When patience ends: set before the first sleep.
+    let mut patience = None;
+    let mut has_starved = false;
     // WAITERS, once we have slept: others may sleep as well.
     let mut kept = 0;
     let mut was_tick = false;
@@ -131,7 +133,9 @@ fn acquire(place: &Place<LockLine>, me: u64, deadline: Deadline) -> Result<Taken
         match owner(found) {
             // Who has not slept leaves it to those who starve.
             None if found & STARVING == 0 || kept != 0 => {
-                let new = me | found & (INCONSISTENT | WAITERS) | kept;
+                // Others may have waited for longer than we have.
+                let starving = if has_starved { 0 } else { STARVING };
+                let new = me | found & (INCONSISTENT | WAITERS | starving) | kept;
                 // Acquire: as in `take`.
                 match word.compare_exchange_weak(found, new, Ordering::Acquire, Ordering::Relaxed) {
                     Ok(_) => {
@@ -146,7 +150,7 @@ fn acquire(place: &Place<LockLine>, me: u64, deadline: Deadline) -> Result<Taken
             }
             None => {}
             Some(_) if holder(found) == me => return Err(Refused::Deadlock),
-            Some(owner) => match beside::look(region, owner)? {
+            Some(owner) => match beside::look(region, owner).inspect_err(|_| hand_on(word, kept))? {
                 Holder::Gone => match take_over(word, found, me, kept) {
                     Ok(taken) => return Ok(taken),
                     Err(now) => {
@@ -179,7 +183,8 @@ fn acquire(place: &Place<LockLine>, me: u64, deadline: Deadline) -> Result<Taken
             }
             continue;
         }
-        let has_starved = now.saturating_sub(*began.get_or_insert(now)) >= PATIENCE;
+        let impatient = *patience.get_or_insert(Deadline::after(PATIENCE));
+        has_starved = impatient.has_passed_at(now);
         let wanted = found | WAITERS | if has_starved { STARVING } else { 0 };
         if wanted != found {
             // Relaxed: it tells the holder to wake, and nothing of other bytes.
@@ -188,23 +193,34 @@ fn acquire(place: &Place<LockLine>, me: u64, deadline: Deadline) -> Result<Taken
                 continue;
             }
         }
-        was_tick = false;
-        if owner(found).is_some() {
-            was_tick = beside::sleep(word.low_half(), wanted as u32, life, deadline);
-        } else {
+        let timed_out = if owner(found).is_none() {
             // Free, for somebody who starves, and who may have died.
-            kernel::sleep(word.low_half(), wanted as u32, Some(deadline.or_after(now, PATIENCE)));
-        }
+            let until = deadline.min(impatient).or_after(now, 2 * PATIENCE);
+            kernel::sleep(word.low_half(), wanted as u32, Some(until));
+            false
+        } else {
+            let until = if has_starved { deadline } else { deadline.min(impatient) };
+            beside::sleep(word.low_half(), wanted as u32, life, until) == Wake::TimedOut
+        };
         kept = WAITERS;
+        let slept_long = timed_out && has_starved;
+        has_starved = impatient.has_passed();
         found = word.load(Ordering::Relaxed);
-        if was_tick {
+        was_tick = slept_long && owner(found).is_none() && !deadline.has_passed();
+        if slept_long {
             // A long wait: the kernel may have marked nobody.
             if let Some(owner) = owner(found) {
-                region.look_closely(owner)?;
+                region.look_closely(owner).inspect_err(|_| hand_on(word, kept))?;
             }
-            was_tick = owner(found).is_none();
         }
     }
+}
+
+/// Of one that leaves in the middle of a wait: a wake-up may have been meant for it that others need as well.
+#[cold]
+fn hand_on(word: &AtomicU64, kept: u64) {
+    // Relaxed: it tells whoever has the lock, or has it next, to wake.
+    word.fetch_or(kept, Ordering::Relaxed);
 }
 
 /// Takes the lock if that needs no waiting, once the first try has failed.
