@@ -30,6 +30,18 @@ pub const EQUIVALENT: &[Equivalent] = &[
         reason: UNFENCED_REASON,
     },
     Equivalent {
+        file: "sync/src/barrier/party.rs",
+        fragment: LAST_LOOK,
+        change: "no fence SeqCst",
+        reason: LAST_LOOK_REASON,
+    },
+    Equivalent {
+        file: "sync/src/barrier/party.rs",
+        fragment: LAST_LOOK,
+        change: "fence AcqRel instead of fence SeqCst",
+        reason: LAST_LOOK_REASON,
+    },
+    Equivalent {
         file: "sync/src/lock/mutex.rs",
         fragment: "word.compare_exchange(found, new, Ordering::Acquire, Ordering::Relaxed)?;",
         change: "compare-exchange Relaxed/Relaxed instead of compare-exchange Acquire/Relaxed",
@@ -52,6 +64,11 @@ pub const EQUIVALENT: &[Equivalent] = &[
 const ACQUIRE_ONLY: &str = "compare-exchange Acquire/Relaxed instead of compare-exchange AcqRel/Relaxed";
 const ACQUIRE_ONLY_REASON: &str = "of the thread that claimed the row the fence in `Participant::claim` does the same, and a virtual \
      process has one thread: the Release is for the others of its process";
+
+/// The fence of a sleeper at a barrier.
+const LAST_LOOK: &str = "fence(Ordering::SeqCst); // before the last look";
+const LAST_LOOK_REASON: &str = "who is dropped meets the fence behind the arrival, and so does the phase; this one is for who takes a \
+     seat at that moment, whose death would else be found at the tick: `mutate barrier-newcomer` shows it, which takes longer";
 
 /// The second fence of a sleeper whose heavy fence was refused. The line before it says so.
 const UNFENCED: &str = "fence(Ordering::SeqCst); // for this sleep alone";

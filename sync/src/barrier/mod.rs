@@ -195,11 +195,10 @@ impl Barrier {
         self.place.cells(PARTIES_MAX as usize)
     }
 
-    /// Has those who sleep look again: something has changed beside the word.
+    /// Has those who sleep look again: something has changed beside the word, and behind that was a full fence. It pairs with the
+    /// one in `Party::sleep`: either the sleeper's look behind it sees the change, or we see the bit.
     fn rouse(&self) {
         let word = &self.place.line().word;
-        // Pairs with the fence in `Party::sleep`: either the sleeper's look behind it sees the change, or we see the bit.
-        fence(Ordering::SeqCst);
         // Relaxed, both: whoever is woken looks for itself.
         let mut found = word.load(Ordering::Relaxed);
         while found & SLEEPERS != 0 {
@@ -224,9 +223,10 @@ impl Barrier {
     /// Changes the word, and wakes those who sleep at what it was. False if it was another one by then.
     fn change(&self, found: u64, new: u64) -> Result<(), u64> {
         let word = &self.place.line().word;
-        // AcqRel: what each party did before it arrived is there for all behind the phase: of each arrival the next one goes on, and
-        // the last begins the phase. Pairs with the Acquire in `Party::look`.
-        word.compare_exchange(found, new, Ordering::AcqRel, Ordering::Relaxed)?;
+        // Release: what each party did before it arrived is there for all behind the phase. Each change goes on the release of the
+        // ones before it, and the one that begins the phase goes on all of them. Pairs with the Acquire in `Party::look`, which
+        // everybody passes who passes a phase, the last one as well.
+        word.compare_exchange(found, new, Ordering::Release, Ordering::Relaxed)?;
         if found & SLEEPERS != 0 && new & SLEEPERS == 0 {
             kernel::wake(word.low_half());
         }
@@ -248,16 +248,9 @@ impl Barrier {
     /// Waits for a seat no more, and begins the next phase if that was all that it lacked.
     fn drop_seat(&self, seat: u32, rules: Rules) {
         let line = self.place.line();
-        // Acquire: pairs with the Releases in `begin_anew`, in case it was begun anew meanwhile.
-        let mut found = line.dropped.load(Ordering::Acquire);
-        while found & 1 << seat == 0 {
-            // Release: what the party did is there for who waits for it no more. Pairs with the Acquires that look.
-            match line.dropped.compare_exchange(found, found | 1 << seat, Ordering::AcqRel, Ordering::Acquire)
-            {
-                Ok(_) => break,
-                Err(now) => found = now,
-            }
-        }
+        // Release: what the party did is there for who waits for it no more. Pairs with the Acquires that look, of this drop and of
+        // those before it. (Whoever drops sits here itself, so it is not begun anew meanwhile.)
+        line.dropped.fetch_or(1 << seat, Ordering::Release);
         // Pairs with the fence in `Party::arrive_now`: either the arrival sees this, or we see the arrival.
         fence(Ordering::SeqCst);
         self.go_on_if_complete(rules);
@@ -267,9 +260,10 @@ impl Barrier {
     /// Begins the next phase if all have arrived; true if it was by us.
     fn go_on_if_complete(&self, rules: Rules) -> bool {
         let line = self.place.line();
-        // Acquire: pairs with the Releases in `drop_seat` and `change`.
+        // Acquire: pairs with the Release in `drop_seat`.
         let dropped = line.dropped.load(Ordering::Acquire) as u32;
-        let mut found = line.word.load(Ordering::Acquire);
+        // Relaxed: the change is of what was found, and goes on the releases of those who have arrived.
+        let mut found = line.word.load(Ordering::Relaxed);
         while found & BROKEN == 0 && rules.is_complete(arrived(found), dropped) {
             match self.change(found, after(found)) {
                 Ok(()) => return true,

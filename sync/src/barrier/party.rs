@@ -276,7 +276,7 @@ impl Party {
         }
         // Pairs with the fence in `Barrier::rouse`: either the look below sees who has joined or is not waited for any more, or that
         // one sees the bit.
-        fence(Ordering::SeqCst);
+        fence(Ordering::SeqCst); // before the last look
         let low = (found | SLEEPERS) as u32;
         let missing = self.missing()?;
         if missing.is_settled {
@@ -318,8 +318,8 @@ impl Party {
         let (found, dropped) = (line.word.load(Ordering::Relaxed), line.dropped.load(Ordering::Relaxed));
         let mut count = 0;
         for seat in seats_in(rules.all & !arrived(found) & !(dropped as u32)) {
-            // Acquire: pairs with the AcqRel of who took the seat.
-            let cell = barrier.seats()[seat as usize].load(Ordering::Acquire);
+            // Relaxed: `beside::look` begins with a fence for it.
+            let cell = barrier.seats()[seat as usize].load(Ordering::Relaxed);
             let Some(owner) = sitting(cell, dropped) else { continue };
             count += 1;
             missing.only = if count == 1 { Some(owner) } else { None };
@@ -356,8 +356,8 @@ impl Party {
         } else {
             barrier.break_by(self.seat, LEFT);
         }
-        // Behind that: a seat that is empty is one that somebody may yet take. Release: for who takes it then. Pairs with the
-        // AcqRel in `take_seat`.
+        // Behind that: a seat that is empty is one that somebody may yet take. Release: whoever finds it empty finds that it was
+        // dropped, or that the barrier is broken. Pairs with the AcqRel in `take_seat`.
         let cell = &barrier.seats()[self.seat as usize];
         let _ = cell.compare_exchange(self.mine, 0, Ordering::Release, Ordering::Relaxed);
     }

@@ -11,11 +11,13 @@
 //! * A broken barrier names the seat of one who is dead, or has left.
 //! * Who waits gets on, as long as those who are missing come, or die, or leave.
 
-use super::{Entry, is_anybody_doomed, on_time, says_who, space};
+use super::{Entry, LINE_AT, is_anybody_doomed, on_time, says_who, space};
 use crate::explorer::scenario::{End, Process, Scenario};
-use crate::explorer::world::Bounds;
+use crate::explorer::world::{Bounds, image};
+use ringway_shm::primitive::Ordering;
+use ringway_sync::layout::{BEHIND, SPACE};
 use ringway_sync::{
-    Barrier, BarrierError, Broken, Deadline, JoinError, OnDeath, Party, Shared, WaitStrategy,
+    Barrier, BarrierError, Broken, Deadline, JoinError, OnDeath, Party, Passed, Shared, WaitStrategy,
 };
 use std::time::Duration;
 
@@ -128,6 +130,101 @@ fn joins(title: &str) -> Scenario {
         });
     }
     scenario
+}
+
+/// One arrives and does not wait, one arrives for the last time: whichever of them is late, the phase is passed.
+fn passed_by(title: &str) -> Scenario {
+    let phase = |end: &End<'_>| end.word_at(LINE_AT) as u32 >> 8;
+    space::<Barrier>(title)
+        .process_with("arriver", joined(2, OnDeath::Break), |me, mut party| {
+            me.attempt("arrive", || party.arrive()).expect("it is whole");
+            me.keep(party);
+        })
+        .process_with("leaver", joined(2, OnDeath::Break), |me, party| {
+            me.attempt("arrive_and_drop", || party.arrive_and_drop()).expect("it is whole");
+        })
+        .end(
+            move |end| {
+                if phase(end) == 1 { Ok(()) } else { Err("both arrived, and neither saw it".to_owned()) }
+            },
+        )
+}
+
+/// One leaves its seat: whoever finds it empty finds as well that nobody may take it.
+fn emptied(title: &str) -> Scenario {
+    space::<Barrier>(title)
+        .process_with("leaver", joined(2, OnDeath::Break), |me, party| {
+            me.attempt("arrive_and_drop", || party.arrive_and_drop()).expect("it is whole");
+        })
+        .process("looker", |me| {
+            let region = me.region();
+            // Acquire: as one that takes a seat. Relaxed: it brings this.
+            let seat = image::word(&region, SPACE, BEHIND / 8).load(Ordering::Acquire);
+            let dropped = image::word(&region, SPACE, 1).load(Ordering::Relaxed);
+            assert!(seat != 0 || dropped & 1 == 1, "empty, and still waited for");
+        })
+}
+
+/// All but the last have arrived before the run. The first one waits; who helps looks once, and goes on or not.
+fn last(title: &str, helpers: usize, on_death: OnDeath) -> Scenario {
+    let parties = helpers + 2;
+    let arrived = move |me: &Process| {
+        let mut party = joined(parties as u32, on_death)(me);
+        party.arrive().expect("it is whole");
+        party
+    };
+    let told = move |me: &Process, answer: Result<Passed, BarrierError>| match answer {
+        Ok(passed) => {
+            assert_eq!(passed.phase, 0);
+            let was_there = me.get(cell(0, parties - 1)) == 1;
+            assert!(
+                was_there || me.at_this_moment(|now| now.is_doomed(parties - 1)),
+                "the last one was not there"
+            );
+        }
+        Err(BarrierError::Broken(broken)) => {
+            assert_eq!(on_death, OnDeath::Break);
+            is_true(me, broken);
+        }
+        Err(error) => assert_eq!(error, BarrierError::WouldBlock),
+    };
+    let mut scenario = space::<Barrier>(title).process_with("waiter", arrived, move |me, mut party| {
+        let answer = on_time(me, "wait", || party.wait());
+        assert_ne!(answer, Err(BarrierError::WouldBlock));
+        told(me, answer);
+        me.keep(party);
+    });
+    for number in 0..helpers {
+        scenario = scenario.process_with(format!("helper{number}"), arrived, move |me, mut party| {
+            told(me, me.attempt("try_wait", || party.try_wait()));
+            me.keep(party);
+        });
+    }
+    scenario.process_with("last", joined(parties as u32, on_death), move |me, mut party| {
+        me.put(cell(0, me.body()), 1);
+        match me.attempt("arrive", || party.arrive()) {
+            Ok(()) => {}
+            Err(BarrierError::Broken(broken)) => is_true(me, broken),
+            Err(error) => panic!("{error:?}"),
+        }
+        me.keep(party);
+    })
+}
+
+/// One waits for a seat that nobody has taken; one takes it, and its process ends without a word.
+fn newcomer(title: &str) -> Scenario {
+    space::<Barrier>(title)
+        .process_with("waiter", joined(2, OnDeath::Drop), |me, mut party| {
+            on_time(me, "wait", || party.wait()).expect("the dead are dropped");
+            me.keep(party);
+        })
+        .process_with(
+            "comer",
+            |me| barrier(me, 2, OnDeath::Drop),
+            |me, barrier| {
+                core::mem::forget(me.attempt("join", || barrier.join()).expect("a free seat"));
+            },
+        )
 }
 
 /// One says that it will not come again, the others go on.
@@ -330,6 +427,37 @@ pub(super) fn all() -> Vec<Entry> {
             anew("barrier-anew-drop-kill", Drop),
             STRONG.kills(1),
             "the same where the dead are dropped",
+        ),
+        Entry::new(
+            passed_by("barrier-passed-by"),
+            WEAK,
+            "one arrives and goes, one arrives for the last time",
+        ),
+        Entry::new(emptied("barrier-emptied"), WEAK, "a seat that is empty was dropped before"),
+        Entry::new(
+            newcomer("barrier-newcomer").wakes_are_due(),
+            WEAK,
+            "one waits, one takes a seat and ends: its death is heard of",
+        ),
+        Entry::new(
+            last("barrier2-last-kill2", 0, Break),
+            STRONG.kills(2),
+            "one waits for the last one, both may be killed",
+        ),
+        Entry::new(
+            last("barrier3-last-kill", 1, Break),
+            STRONG.kills(1),
+            "one waits, one looks, the last one comes; one is killed anywhere",
+        ),
+        Entry::new(
+            last("barrier3-last-kill2", 1, Break),
+            STRONG.kills(2),
+            "one waits; the last one is killed, and who looks and breaks it, too",
+        ),
+        Entry::new(
+            last("barrier3-last-drop-kill2", 1, Drop),
+            STRONG.kills(2),
+            "one waits; the last one is killed, and who looks and drops it, too",
         ),
         Entry::new(one_seat("barrier-seat"), STRONG, "one seat, which two want after a first one"),
         Entry::new(one_seat("barrier-seat-kill"), STRONG.kills(1), "the same, one is killed anywhere"),

@@ -142,6 +142,27 @@ fn heirs<L: Lock>(title: &str, parties: usize) -> Scenario {
     scenario
 }
 
+/// And one more when all the others are done, or dead.
+fn and_a_last<L: Lock>(scenario: Scenario) -> Scenario {
+    scenario.process_with("last", ready::<L>, |me, lock| {
+        me.outlive_the_others();
+        turn(me, &lock, How::Lock, false);
+    })
+}
+
+/// One tries, so many wait.
+fn trier_and_heirs<L: Lock>(title: &str, parties: usize) -> Scenario {
+    let mut scenario = space::<L>(title);
+    for number in 0..parties {
+        let how = if number == 0 { How::Try } else { How::Lock };
+        scenario = scenario.process_with(format!("adder{number}"), ready::<L>, move |me, lock| {
+            turn(me, &lock, how, false);
+            me.keep(lock);
+        });
+    }
+    scenario
+}
+
 /// Some lock, and some try.
 fn tries<L: Lock>(title: &str) -> Scenario {
     space::<L>(title)
@@ -251,6 +272,16 @@ pub(super) fn all() -> Vec<Entry> {
             heirs::<M>("mutex3-kill2", 3),
             Bounds::STRONG.kills(2),
             "the same, two killed: one who repairs may die as well",
+        ),
+        Entry::new(
+            and_a_last::<M>(heirs::<M>("mutex2-kill2", 2)),
+            Bounds::STRONG.kills(2),
+            "2 take it, both may be killed, and a last one finds it in order, or is told",
+        ),
+        Entry::new(
+            trier_and_heirs::<M>("mutex3-try-kill2", 3),
+            Bounds::STRONG.kills(2),
+            "one tries, 2 wait, two are killed: a holder, and who takes over from it",
         ),
         Entry::new(tries::<M>("mutex-try").wakes_are_due(), WEAK, "2 locks, 2 tries"),
         Entry::new(

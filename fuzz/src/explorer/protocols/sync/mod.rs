@@ -93,6 +93,7 @@ const LONG: &[&str] = &[
     "barrier-join-kill",
     "barrier-left",
     "barrier-left-drop",
+    "barrier-newcomer",
     "barrier-seat",
     "barrier-seat-kill",
     "barrier2-lingers",

@@ -71,6 +71,22 @@ fn all_there<const N: usize>(scenario: Scenario) -> Scenario {
     })
 }
 
+/// Each has one from the start, and so many more want one.
+fn held<const N: usize>(title: &str, others: usize) -> Scenario {
+    let mut scenario = space::<Permits<N>>(title).always(conserved::<N>);
+    for number in 0..N {
+        let holds = |me: &Process| ready::<N>(me).acquire().expect("one for each");
+        scenario = scenario.process_with(format!("holder{number}"), holds, |me, permit| uses(me, permit));
+    }
+    for number in 0..others {
+        scenario = scenario.process_with(format!("taker{number}"), ready::<N>, move |me, permits| {
+            turn(me, &permits);
+            me.keep(permits);
+        });
+    }
+    scenario
+}
+
 /// One has the permit for a while; one waits for less, or tries, and one for as long as it takes.
 fn deadlines(title: &str) -> Scenario {
     space::<Permits<1>>(title)
@@ -151,6 +167,26 @@ pub(super) fn all() -> Vec<Entry> {
             takers::<1>("permits3-kill2", 3, 1),
             Bounds::STRONG.kills(2),
             "3 take the one permit, two are killed: one who takes over may die as well",
+        ),
+        Entry::new(
+            all_there::<1>(takers::<1>("permits2-kill2", 2, 1)),
+            Bounds::STRONG.kills(2),
+            "2 take the one permit, both may be killed",
+        ),
+        Entry::new(
+            all_there::<1>(held::<1>("permits-held-kill2", 1)),
+            Bounds::STRONG.kills(2),
+            "one has the one permit, one wants it, both may be killed",
+        ),
+        Entry::new(
+            held::<1>("permits-held3-kill2", 2),
+            Bounds::STRONG.kills(2),
+            "one has the one permit, two want it: the holder is killed, and who takes over, too",
+        ),
+        Entry::new(
+            held::<2>("permits-two-held-kill2", 1),
+            Bounds::STRONG.kills(2),
+            "two have one each, and both may be killed; one wants one",
         ),
         Entry::new(deadlines("permits-until"), Bounds::STRONG, "one waits until a deadline, one for ever"),
         Entry::new(
