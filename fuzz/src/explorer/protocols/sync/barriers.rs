@@ -14,7 +14,7 @@
 use super::{Entry, LINE_AT, is_anybody_doomed, on_time, says_who, space};
 use crate::explorer::scenario::{End, Process, Scenario};
 use crate::explorer::world::{Bounds, image};
-use ringway_shm::primitive::Ordering;
+use ringway_shm::primitive::{Ordering, kernel};
 use ringway_sync::layout::{BEHIND, SPACE};
 use ringway_sync::{
     Barrier, BarrierError, Broken, Deadline, JoinError, OnDeath, Party, Passed, Shared, WaitStrategy,
@@ -23,6 +23,9 @@ use std::time::Duration;
 
 /// Longer than those who have left or died can keep anybody from a seat.
 const JOINS: Duration = Duration::from_millis(600);
+
+/// Shorter than a tick.
+const SOON: Duration = Duration::from_millis(20);
 
 fn cell(phase: u32, party: usize) -> usize {
     phase as usize * 4 + party
@@ -150,18 +153,18 @@ fn passed_by(title: &str) -> Scenario {
         )
 }
 
-/// One leaves its seat: whoever finds it empty finds as well that nobody may take it.
+/// One leaves without a word: whoever finds its seat empty finds as well that the barrier is broken.
 fn emptied(title: &str) -> Scenario {
     space::<Barrier>(title)
         .process_with("leaver", joined(2, OnDeath::Break), |me, party| {
-            me.attempt("arrive_and_drop", || party.arrive_and_drop()).expect("it is whole");
+            me.attempt("leave", || drop(party));
         })
         .process("looker", |me| {
             let region = me.region();
-            // Acquire: as one that takes a seat. Relaxed: it brings this.
+            // Acquire: as one that takes a seat. Relaxed: the seat brings it.
             let seat = image::word(&region, SPACE, BEHIND / 8).load(Ordering::Acquire);
-            let dropped = image::word(&region, SPACE, 1).load(Ordering::Relaxed);
-            assert!(seat != 0 || dropped & 1 == 1, "empty, and still waited for");
+            let word = image::word(&region, SPACE, 0).load(Ordering::Relaxed);
+            assert!(seat != 0 || word & 2 != 0, "empty, and it is whole");
         })
 }
 
@@ -211,18 +214,32 @@ fn last(title: &str, helpers: usize, on_death: OnDeath) -> Scenario {
     })
 }
 
-/// One waits for a seat that nobody has taken; one takes it, and its process ends without a word.
+/// One waits for a seat that nobody has taken yet, and one takes it. When that one dies, with the seat, the sleeper is woken by
+/// it, and by no tick.
 fn newcomer(title: &str) -> Scenario {
+    let arrived = |me: &Process| {
+        let mut party = joined(2, OnDeath::Break)(me);
+        party.arrive().expect("it is whole");
+        party
+    };
     space::<Barrier>(title)
-        .process_with("waiter", joined(2, OnDeath::Drop), |me, mut party| {
-            on_time(me, "wait", || party.wait()).expect("the dead are dropped");
+        .process_with("waiter", arrived, |me, mut party| {
+            let began = kernel::now();
+            let answer = me.wait("wait_until", JOINS, || party.wait_until(Deadline::after(JOINS)));
+            assert!(answer.is_ok() || is_anybody_doomed(me, 2), "{answer:?}");
+            let took = kernel::now() - began;
+            let was_seated = me.at_this_moment(|now| now.notes("joined").any(|_| true));
+            assert!(!was_seated || took < SOON, "{took:?}");
             me.keep(party);
         })
         .process_with(
             "comer",
-            |me| barrier(me, 2, OnDeath::Drop),
+            |me| barrier(me, 2, OnDeath::Break),
             |me, barrier| {
-                core::mem::forget(me.attempt("join", || barrier.join()).expect("a free seat"));
+                let mut party = me.attempt("join", || barrier.join()).expect("a free seat");
+                me.note("joined", 1);
+                me.attempt("arrive", || party.arrive()).expect("it is whole");
+                me.keep(party);
             },
         )
 }
@@ -433,11 +450,11 @@ pub(super) fn all() -> Vec<Entry> {
             WEAK,
             "one arrives and goes, one arrives for the last time",
         ),
-        Entry::new(emptied("barrier-emptied"), WEAK, "a seat that is empty was dropped before"),
+        Entry::new(emptied("barrier-emptied"), WEAK, "a seat is empty only when the barrier is broken"),
         Entry::new(
-            newcomer("barrier-newcomer").wakes_are_due(),
-            WEAK,
-            "one waits, one takes a seat and ends: its death is heard of",
+            newcomer("barrier-newcomer"),
+            WEAK.kills(1),
+            "one waits, one takes a seat and dies: its death is heard of at once",
         ),
         Entry::new(
             last("barrier2-last-kill2", 0, Break),

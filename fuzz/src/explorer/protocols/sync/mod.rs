@@ -73,6 +73,7 @@ fn is_anybody_doomed(me: &Process, parties: usize) -> bool {
 const LONG: &[&str] = &[
     "mutex3-kill",
     "mutex3-kill2",
+    "mutex3-try-kill2",
     "spin3-kill",
     "binary2",
     "semaphore-givers",
@@ -84,6 +85,7 @@ const LONG: &[&str] = &[
     "permits-until",
     "permits3",
     "permits3-kill2",
+    "permits-held3-kill2",
     "barrier-anew",
     "barrier-anew-kill",
     "barrier-anew-drop-kill",
@@ -104,6 +106,7 @@ const LONG: &[&str] = &[
     "barrier3-kill",
     "barrier3-kill2",
     "barrier3-drop-kill",
+    "barrier3-last-drop-kill2",
     "barrier3-drop-kill2",
 ];
 

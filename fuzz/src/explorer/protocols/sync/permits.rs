@@ -76,7 +76,10 @@ fn held<const N: usize>(title: &str, others: usize) -> Scenario {
     let mut scenario = space::<Permits<N>>(title).always(conserved::<N>);
     for number in 0..N {
         let holds = |me: &Process| ready::<N>(me).acquire().expect("one for each");
-        scenario = scenario.process_with(format!("holder{number}"), holds, |me, permit| uses(me, permit));
+        scenario = scenario.process_with(format!("holder{number}"), holds, |me, permit| {
+            me.put(permit.number(), 9);
+            me.attempt("release", || drop(permit));
+        });
     }
     for number in 0..others {
         scenario = scenario.process_with(format!("taker{number}"), ready::<N>, move |me, permits| {
@@ -174,19 +177,14 @@ pub(super) fn all() -> Vec<Entry> {
             "2 take the one permit, both may be killed",
         ),
         Entry::new(
-            all_there::<1>(held::<1>("permits-held-kill2", 1)),
-            Bounds::STRONG.kills(2),
-            "one has the one permit, one wants it, both may be killed",
-        ),
-        Entry::new(
             held::<1>("permits-held3-kill2", 2),
             Bounds::STRONG.kills(2),
             "one has the one permit, two want it: the holder is killed, and who takes over, too",
         ),
         Entry::new(
-            held::<2>("permits-two-held-kill2", 1),
+            all_there::<2>(held::<2>("permits-two-held-kill2", 0)),
             Bounds::STRONG.kills(2),
-            "two have one each, and both may be killed; one wants one",
+            "two have one each, both may be killed, and a last one gets both",
         ),
         Entry::new(deadlines("permits-until"), Bounds::STRONG, "one waits until a deadline, one for ever"),
         Entry::new(
