@@ -48,6 +48,13 @@ pub const EQUIVALENT: &[Equivalent] = &[
         reason: "the dead holder had taken the lock by Acquire, and all that it knew is learned by `Region::standing`, which found it gone",
     },
     Equivalent {
+        file: "ring/src/seat.rs",
+        fragment: "word.store(owner.to_bits() | u64::from(deaths) << DEATHS_AT, Ordering::Release);",
+        change: "store Relaxed instead of store Release",
+        reason: "who takes the seat hands on the row that its owner has, and of the thread that claimed it the fence in \
+                 `Participant::claim` does the same; a virtual process has one thread: the Release is for the others of its process",
+    },
+    Equivalent {
         file: "sync/src/permits.rs",
         fragment: "cell.compare_exchange(0, me.to_bits(), Ordering::AcqRel, Ordering::Relaxed)",
         change: ACQUIRE_ONLY,
