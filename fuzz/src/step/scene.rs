@@ -25,6 +25,8 @@ pub(crate) const CLOSED: usize = 4;
 pub(crate) const WOKEN: usize = 5;
 pub(crate) const READY: usize = 6;
 pub(crate) const RECOVERED: usize = 1023;
+/// Nudges that came late.
+pub(crate) const LATE: usize = 1022;
 const TEXT_LEN: usize = 7;
 const TEXT: usize = 8;
 const NUMBERS: usize = 136;

@@ -19,6 +19,7 @@ use super::tracee::{LIMIT, Step, Tracee};
 use crate::actor::Ending;
 use nix::unistd::Pid;
 use rustix::process::Signal;
+use std::time::{Duration, Instant};
 
 /// Which points are visited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +32,9 @@ pub(crate) enum Depth {
 
 /// So many instructions are few: they are all visited in any case.
 const FEW: u32 = 48;
+
+/// What is later than that is late. A tick is 250 ms, and some of it goes by from when the victim looks at the clock to its sleep.
+const LATE: Duration = Duration::from_millis(50);
 
 /// An operation, and how a stage for it is set.
 pub(crate) struct Operation {
@@ -58,6 +62,10 @@ pub(crate) trait Stage {
 
     /// The victim sleeps: what it waits for happens. (Where nothing will, its own time ends the sleep.)
     fn nudge(&mut self) -> Result<(), String>;
+
+    /// What the victim waited for happened so late that its own time may have ended its sleep, since the machine had other things
+    /// to do.
+    fn nudged_late(&mut self) {}
 
     /// The victim was killed.
     fn after_death(&mut self, moment: Moment) -> Result<(), String>;
@@ -283,12 +291,16 @@ fn ended(stage: &dyn Stage, ending: Ending) -> String {
 /// Takes one instruction to its end, whatever it waits for.
 fn next(tracee: &mut Tracee, stage: &mut dyn Stage, asleep: impl FnOnce()) -> Result<Step, String> {
     let io = |error: std::io::Error| error.to_string();
+    let began = Instant::now();
     let mut step = tracee.step().map_err(io)?;
     if step == Step::Asleep {
         asleep();
         stage.nudge()?;
+        if began.elapsed() > LATE {
+            stage.nudged_late();
+        }
         while step == Step::Asleep {
-            std::thread::sleep(std::time::Duration::from_micros(50));
+            std::thread::sleep(Duration::from_micros(50));
             step = tracee.settle().map_err(io)?;
         }
     }

@@ -10,7 +10,7 @@
 use super::others::{LATEST, Others, SHORT, WHO};
 use super::parties::text;
 use crate::actor::Actor;
-use crate::step::scene::Notes;
+use crate::step::scene::{LATE, Notes};
 use crate::step::sweep::{Moment, Operation, Stage};
 use crate::step::tracee::{LIMIT, mark};
 use crate::subject::locks::{anonymous, inherit};
@@ -261,7 +261,11 @@ impl<S: Signal> SignalStage<S> {
         })?;
         let may = if self.others.are_behind { self.others.count } else { 0 };
         let ticks = self.ticks();
-        if ticks > may { Err(format!("{ticks} were woken by their own time")) } else { Ok(()) }
+        if ticks > may + self.notes.get(LATE) {
+            Err(format!("{ticks} were woken by their own time"))
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -293,6 +297,10 @@ impl<S: Signal> Stage for SignalStage<S> {
             self.give(1)?;
         }
         Ok(())
+    }
+
+    fn nudged_late(&mut self) {
+        self.notes.add(LATE, 1);
     }
 
     fn after_death(&mut self, moment: Moment) -> Result<(), String> {

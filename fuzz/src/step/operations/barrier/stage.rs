@@ -4,7 +4,7 @@ use super::Verb::{self, *};
 use crate::actor::Actor;
 use crate::step::operations::others::{LATEST, SHORT};
 use crate::step::operations::parties::text;
-use crate::step::scene::Notes;
+use crate::step::scene::{LATE, Notes};
 use crate::step::sweep::{Moment, Stage};
 use crate::step::tracee::{LIMIT, mark};
 use crate::subject::locks::{anonymous, inherit};
@@ -216,7 +216,7 @@ impl BarrierStage {
         // stopped one's wake-ups stand still as it does. Beside one that has just joined nobody sleeps before it was roused.
         let may = killed.is_none_or(|moment| self.verb == Join && !moment.is_over) || self.verb == Bereaved;
         let ticks = self.notes.get(TICKS);
-        let has_more = ticks > if may { self.others as u64 } else { 0 };
+        let has_more = ticks > self.notes.get(LATE) + if may { self.others as u64 } else { 0 };
         if has_more { Err(format!("{ticks} were woken by their own time")) } else { Ok(()) }
     }
 
@@ -258,6 +258,10 @@ impl Stage for BarrierStage {
             _ => {}
         }
         Ok(())
+    }
+
+    fn nudged_late(&mut self) {
+        self.notes.add(LATE, 1);
     }
 
     fn after_death(&mut self, moment: Moment) -> Result<(), String> {

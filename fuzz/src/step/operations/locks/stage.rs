@@ -4,7 +4,7 @@ use super::Verb::{self, *};
 use crate::actor::Actor;
 use crate::step::operations::others::{LATEST, Others, SHORT};
 use crate::step::operations::parties::text;
-use crate::step::scene::Notes;
+use crate::step::scene::{LATE, Notes};
 use crate::step::sweep::{Moment, Stage};
 use crate::step::tracee::{LIMIT, mark};
 use crate::subject::locks::{Lock, anonymous, inherit, value};
@@ -207,7 +207,7 @@ impl<L: Lock> LockStage<L> {
         if !told.contains(&found) {
             return Err(format!("{found} were told that a holder died, not {told:?}"));
         }
-        if ticks > ticks_max {
+        if ticks > ticks_max + self.notes.get(LATE) {
             return Err(format!("{ticks} were woken by their own time"));
         }
         Ok(())
@@ -264,6 +264,10 @@ impl<L: Lock> Stage for LockStage<L> {
             _ => {}
         }
         Ok(())
+    }
+
+    fn nudged_late(&mut self) {
+        self.notes.add(LATE, 1);
     }
 
     fn after_death(&mut self, moment: Moment) -> Result<(), String> {

@@ -5,7 +5,7 @@ use super::Verb::{self, *};
 use crate::actor::Actor;
 use crate::step::operations::others::{LATEST, Others, SHORT};
 use crate::step::operations::parties::text;
-use crate::step::scene::Notes;
+use crate::step::scene::{LATE, Notes};
 use crate::step::sweep::{Moment, Stage};
 use crate::step::tracee::{LIMIT, mark};
 use crate::subject::locks::{anonymous, inherit};
@@ -183,7 +183,7 @@ impl PermitStage {
         if reclaimed > reclaimed_max {
             return Err(format!("{reclaimed} were taken over"));
         }
-        if ticks > ticks_max {
+        if ticks > ticks_max + self.notes.get(LATE) {
             return Err(format!("{ticks} were woken by their own time"));
         }
         Ok(())
@@ -229,6 +229,10 @@ impl Stage for PermitStage {
             _ => {}
         }
         Ok(())
+    }
+
+    fn nudged_late(&mut self) {
+        self.notes.add(LATE, 1);
     }
 
     fn after_death(&mut self, moment: Moment) -> Result<(), String> {
