@@ -145,7 +145,9 @@ fn limits(rows: &[Row]) -> String {
 
 fn targets(record: &Record) -> String {
     let count = |is_met| record.targets.iter().filter(|target| target.is_met == is_met).count();
-    let lines = record.targets.iter().map(|target| {
+    // Of those that were not measured the number is enough: a run of some groups has many.
+    let measured = record.targets.iter().filter(|target| target.is_met.is_some());
+    let lines = measured.map(|target| {
         let [value, bound, verdict] = phrases::target(target).map(|cell| phrases::signs(&cell));
         let verdict = if target.is_met == Some(false) { format!("**{verdict}**") } else { verdict };
         vec![target.name.clone(), value, bound, verdict]
