@@ -30,6 +30,7 @@
 //! | before it has arrived | a seat that is missing: found gone by those who wait |
 //! | behind its arrival | an arrival; missing in the next phase |
 //! | as the last one, behind the step | the next phase, and sleepers that its life word wakes |
+//! | beginning the next phase for one that was dropped, behind the step | the next phase, and sleepers whose ticks end their sleep |
 //! | breaking, dropping, leaving | the step, or a seat that somebody gone has |
 //! | beginning anew | a broken barrier without parties, until the last step |
 //!
