@@ -9,7 +9,7 @@
 //! `OWNERS` remembers is forgotten as soon as a row is given back, and by a forked child before it runs.
 //!
 //! **When the thread ends.** A guard may lie in a thread-local, and be used by its destructor; so the rows go after all
-//! thread-locals, by the destructor of a key of `pthread_key_create` in the last round of those that there are. (Rust's
+//! thread-locals, by the destructor of a key of `pthread_key_create` in the last round but one of those that there are. (Rust's
 //! thread-locals are destroyed before all keys, or, where libc does not do that, by a key in the first round.) The thread that
 //! `main` runs in gives its rows back with the process.
 
@@ -26,8 +26,9 @@ use std::sync::{Arc, OnceLock, Weak};
 /// How many regions a thread remembers its rows of; each has its place, by its number.
 const REMEMBERED: usize = 4;
 
-/// Rounds of destructors that POSIX promises; the rows go in the last one.
-const ROUNDS: u32 = 4;
+/// The round of destructors in which the rows go: POSIX promises four, and in the last one a sanitizer takes its own leave of the
+/// thread.
+const ROUNDS: u32 = 3;
 
 /// A thread's rows, each with its region.
 type Rows = Vec<(Weak<Region>, Rc<Participant>)>;
@@ -130,7 +131,7 @@ fn keep() -> Result<*const Kept, ParticipateError> {
     Ok(kept)
 }
 
-/// The end of the thread: in the last round its rows are given back.
+/// The end of the thread: in the last round but one its rows are given back.
 unsafe extern "C" fn give_back(kept: *mut core::ffi::c_void) {
     let kept = kept.cast::<Kept>();
     // SAFETY: what `keep` leaked for this thread.
